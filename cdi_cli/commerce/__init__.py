@@ -1,0 +1,38 @@
+"""Platform-neutral commerce entities: what every source is normalised to, and all that the rest of `cdi` knows.
+
+Entities are immutable `msgspec.Struct`s. Amounts are `Money` (exact integers), times are `Instant`s. An absent value is
+None, never an empty string. `Product` lines and fees are both `LineItem`s, told apart by `kind`.
+"""
+
+from cdi_cli.commerce.entities import (
+    Address,
+    Cart,
+    Consent,
+    Customer,
+    Entity,
+    LineItem,
+    Order,
+    Product,
+    Refund,
+    Shipment,
+)
+from cdi_cli.commerce.money import Money, add, negate, scale, subtract, zero
+
+__all__ = [
+    "Address",
+    "Cart",
+    "Consent",
+    "Customer",
+    "Entity",
+    "LineItem",
+    "Money",
+    "Order",
+    "Product",
+    "Refund",
+    "Shipment",
+    "add",
+    "negate",
+    "scale",
+    "subtract",
+    "zero",
+]

@@ -1,0 +1,66 @@
+"""Event ids: deterministic, at most 99 characters, the same on any machine in any run.
+
+The default form is `cdi:{workspace}:{source}:{family}:{entity_id}:{kind}[:{discriminator}]`. Segment dedupes on ids of
+fewer than 100 characters (sheet "Segment", section 2); a longer one keeps its head and ends in a hash of the whole.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+
+import msgspec
+
+ID_CHARACTERS_MAX = 99
+_FIELD = re.compile(r"\{([a-z_]+)\}")
+FORMAT_FIELDS = frozenset({"workspace", "source", "family", "entity_id", "entity_number", "kind", "discriminator"})
+
+
+class IdFormat(msgspec.Struct, frozen=True):
+    """How ids are made: the namespace, and per lifecycle kind an own form that a storefront's client can share.
+
+    An own form is a text with the fields of `FORMAT_FIELDS`, for example
+    `{"order.completed": "{entity_number}-order-completed"}`; a kind that can occur more than once per entity must use
+    `{discriminator}` (checked when settings are read).
+    """
+
+    workspace: str
+    source: str
+    forms: dict[str, str] = {}
+
+
+def event_id(
+    form: IdFormat, *, family: str, entity_id: str, kind: str, discriminator: str, entity_number: str | None = None
+) -> str:
+    """The id of one event; the same arguments give the same id for ever."""
+    own = form.forms.get(kind)
+    if own is None:
+        head = f"cdi:{form.workspace}:{form.source}:{family}:{entity_id}:{kind.partition('.')[2]}"
+        return shorten(f"{head}:{discriminator}" if discriminator else head)
+    values = {
+        "workspace": form.workspace,
+        "source": form.source,
+        "family": family,
+        "entity_id": entity_id,
+        "entity_number": entity_number or entity_id,
+        "kind": kind.partition(".")[2],
+        "discriminator": discriminator,
+    }
+    return shorten(_FIELD.sub(lambda match: values.get(match.group(1), match.group(0)), own))
+
+
+def shorten(text: str) -> str:
+    """`text` itself up to 99 characters, else its first 66 and a 128-bit hash of the whole: 66 + 1 + 32 = 99."""
+    if len(text) <= ID_CHARACTERS_MAX:
+        return text
+    return f"{text[:66]}~{blake2b(text.encode(), digest_size=16).hexdigest()}"
+
+
+def key_of(identifier: str) -> bytes:
+    """The 16 bytes that stand for an event id in the ledger."""
+    return blake2b(identifier.encode(), digest_size=16).digest()
+
+
+def content_of(body: bytes) -> bytes:
+    """The 8 bytes that stand for an event's properties in the ledger."""
+    return blake2b(body, digest_size=8).digest()

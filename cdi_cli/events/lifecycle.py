@@ -1,0 +1,111 @@
+"""Lifecycle: what has happened to an entity, told from its present state.
+
+`KINDS` is the list of everything that can happen; a tracking-plan event names one of them as its `trigger`. Each
+`Occurrence` carries business time (when the order was placed, the refund made), never "now".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from cdi_cli.clock import Instant
+from cdi_cli.commerce import Cart, Customer, Entity, Order, Refund, Shipment
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One thing that can happen: which entities its mapping may name, and how often it happens.
+
+    `repeats`: "once" per entity; "each" once per part of it (a refund, a shipment), whose id is the discriminator;
+    "content" again whenever the mapped content changes, the content hash is then the discriminator.
+    """
+
+    name: str
+    subjects: dict[str, type]
+    repeats: Literal["once", "each", "content"]
+    description: str
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("customer.created", {"customer": Customer}, "once", "A customer account was created"),
+        Kind("customer.profile", {"customer": Customer}, "content", "A customer's profile has this content now"),
+        Kind("cart.checkout_started", {"cart": Cart}, "once", "A cart reached checkout"),
+        Kind("order.completed", {"order": Order}, "once", "An order was placed (or paid, or fulfilled: a setting)"),
+        Kind("order.updated", {"order": Order}, "content", "A completed order changed its content"),
+        Kind("order.cancelled", {"order": Order}, "once", "An order was cancelled"),
+        Kind("order.refunded", {"order": Order, "refund": Refund}, "each", "Money of an order went back"),
+        Kind("order.fulfilled", {"order": Order, "shipment": Shipment}, "each", "Goods of an order were shipped"),
+    )
+}
+
+
+class LifecycleSettings(msgspec.Struct, frozen=True):
+    """Which state of an order counts as Order Completed, and which kinds are off altogether."""
+
+    order_completed: Literal["placed", "paid", "fulfilled"] = "placed"
+    off: tuple[str, ...] = ()
+
+
+class Occurrence(msgspec.Struct, frozen=True, gc=False):
+    """Something that happened to an entity; `subjects` are the values that the mapping may read, by name."""
+
+    kind: str
+    at: Instant
+    entity: Entity
+    subjects: dict[str, Any]
+    discriminator: str = ""
+
+
+def occurrences(entity: Entity, settings: LifecycleSettings) -> list[Occurrence]:
+    """Everything that has happened to an entity, oldest first, as far as its present state tells."""
+    if isinstance(entity, Order):
+        found = _of_order(entity, settings)
+    elif isinstance(entity, Customer):
+        found = _of_customer(entity)
+    elif isinstance(entity, Cart):
+        found = _of_cart(entity)
+    else:
+        found = iter(())
+    return [occurrence for occurrence in found if occurrence.kind not in settings.off]
+
+
+def updated(order: Order) -> Occurrence:
+    """A completed order that no longer has the content with which it was delivered."""
+    return Occurrence("order.updated", order.updated_at, order, {"order": order})
+
+
+def _of_order(order: Order, settings: LifecycleSettings) -> Iterator[Occurrence]:
+    subjects: dict[str, Any] = {"order": order}
+    if _is_completed(order, settings):
+        yield Occurrence("order.completed", order.placed_at, order, subjects)
+    for shipment in order.shipments:
+        yield Occurrence("order.fulfilled", shipment.at, order, {"order": order, "shipment": shipment}, shipment.id or "")
+    for refund in order.refunds:
+        yield Occurrence("order.refunded", refund.at, order, {"order": order, "refund": refund}, refund.id)
+    if order.is_cancelled:
+        yield Occurrence("order.cancelled", order.cancelled_at or order.updated_at, order, subjects)
+
+
+def _is_completed(order: Order, settings: LifecycleSettings) -> bool:
+    if settings.order_completed == "paid":
+        return order.is_paid
+    if settings.order_completed == "fulfilled":
+        return order.is_fulfilled
+    return True
+
+
+def _of_customer(customer: Customer) -> Iterator[Occurrence]:
+    subjects = {"customer": customer}
+    yield Occurrence("customer.profile", customer.updated_at, customer, subjects)
+    yield Occurrence("customer.created", customer.created_at, customer, subjects)
+
+
+def _of_cart(cart: Cart) -> Iterator[Occurrence]:
+    if cart.is_checkout and cart.lines:
+        yield Occurrence("cart.checkout_started", cart.created_at, cart, {"cart": cart})

@@ -1,0 +1,1 @@
+"""The pipeline: from pages of source records to settled batches of events."""

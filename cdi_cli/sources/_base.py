@@ -1,0 +1,168 @@
+"""The contract of a source: a platform that commerce data is pulled from.
+
+A source is a folder under `sources/` (or a package with an entry point in the group `cdi.sources`) whose `__init__`
+exposes `SOURCE`, a `SourceSpec`. The pipeline opens a source once per run, asks it for pages, and hands each page's
+records back in small groups to be turned into entities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NewType, Protocol
+
+from cdi_cli.checks import Check
+from cdi_cli.clock import Instant, Window
+from cdi_cli.commerce import Entity
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Cursor = NewType("Cursor", str)
+"""Where reading goes on inside a window: text that only the source which made it can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A kind of record a source offers.
+
+    `family` is the entity that its events belong to (`customer`, `order`, `cart`, `product`). `by_creation`,
+    `by_change`: whether it can be windowed so. `is_default`: read when a pipeline names no streams. `scope`: the
+    permission that reading needs, as the platform writes it.
+    """
+
+    name: str
+    family: str
+    by_creation: bool = True
+    by_change: bool = True
+    is_default: bool = True
+    scope: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records as raw JSON, in reading order, and the cursor that may be saved once all their events are settled.
+
+    `is_last`: the window holds nothing after this page. An empty page with `is_last` ends an empty window.
+    """
+
+    records: Sequence[bytes]
+    cursor: Cursor
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that could not be turned into an entity; it goes to the dead letters alone.
+
+    `reason` is a stable code (`unreadable_record`, `refund_without_order`, ...), `detail` a sentence without personal
+    data, `record_id` the platform's id where it could be found.
+    """
+
+    reason: str
+    detail: str
+    record_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A record that is fine but says nothing that an event could be made of, with the reason to count it under."""
+
+    reason: str
+
+
+Reading = Entity | Unreadable | Nothing
+"""What became of one record. Several entities may come of one record: `read` returns a list for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceContext:
+    """What the pipeline gives a source when it opens it.
+
+    `consent`: category -> (path in the raw record, values that mean yes). `run_id` goes into correlation ids.
+    `on_retry(seconds)` is called before each wait between attempts, for the progress display.
+    """
+
+    run_id: str = "check"
+    consent: dict[str, ConsentField] = field(default_factory=dict)
+    locale: str = "en"
+    on_retry: Callable[[float], None] = field(default=lambda _seconds: None)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentField:
+    """Where a record keeps one consent: dotted path from the record's root, and the values that mean it was given."""
+
+    path: str
+    granted: tuple[str | bool | int, ...] = (True,)
+    denied: tuple[str | bool | int, ...] = (False,)
+
+
+class Source(Protocol):
+    """An open source. Made by `SourceSpec.open`; used by one event loop; `close()` is always awaited at the end."""
+
+    async def check(self) -> list[Check]:
+        """Test credentials, scopes, reachability and clock; never raises, a failure is a `Check` that is not ok."""
+        ...
+
+    async def server_now(self) -> Instant:
+        """The platform's own clock; raises StoppedError when it cannot be asked."""
+        ...
+
+    async def count(self, stream: str, window: Window) -> int | None:
+        """How many records a creation window holds, capped where the platform caps; None if it cannot be told cheaply."""
+        ...
+
+    def pages(self, stream: str, window: Window, cursor: Cursor | None, *, by: str = "created") -> AsyncIterator[Page]:
+        """Read a window from `cursor` (None: its start) to its end, page by page, `by` "created" or "modified".
+
+        Raises AuthError, TransientError (retries are over), RefusedError, ProtocolError; a record that cannot be read is
+        never a reason to raise. Every window ends with a page whose `is_last` is true.
+        """
+        ...
+
+    async def read(self, stream: str, records: Sequence[bytes]) -> list[list[Reading]]:
+        """Turn raw records into entities, one list per record in the same order; looks up references in bounded batches.
+
+        Called with at most a hundred records at a time. Raises only what `pages` raises, for a failed look-up.
+        """
+        ...
+
+    def scrub(self, stream: str, record: bytes) -> bytes | None:
+        """The record without what must never be kept (password hashes, payment tokens); None if it cannot be scrubbed."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """What a source's folder says about itself.
+
+    `settings` is its pydantic model (a subclass of `config.types.ConnectorSettings`), `open` makes a `Source` of
+    settings and context, `streams` lists what it offers in the order in which a pipeline reads it. `denied_fields` are
+    names of record fields that no plan may map.
+    """
+
+    name: str
+    title: str
+    settings: type[BaseModel]
+    open: Callable[[Any, SourceContext], Source]
+    streams: tuple[Stream, ...]
+    denied_fields: frozenset[str] = frozenset()
+
+    def stream(self, name: str) -> Stream:
+        """The stream of that name; raises KeyError if there is none."""
+        return next(stream for stream in self.streams if stream.name == name) if name in self.names else _missing(name)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all streams, in reading order."""
+        return [stream.name for stream in self.streams]
+
+
+def _missing(name: str) -> Stream:
+    raise KeyError(name)
