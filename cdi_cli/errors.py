@@ -4,7 +4,8 @@
     |-- ConfigError             settings, plan or command line are wrong: nothing was started        exit 2
     |-- StoppedError            the run stopped and can be resumed                                   exit 3
     |   |-- TransientError      the other side did not answer well within all retries
-    |   |-- AuthError           credentials refused, or a scope is missing
+    |   |-- AuthError           credentials refused
+    |   |   `-- ScopeError      credentials lack a permission: one stream cannot be read, others may
     |   |-- RefusedError        the other side refused the request for good (HTTP 4xx)
     |   |   `-- TooLargeError   it refused it for its size: ask for less
     |   |-- ProtocolError       an answer we cannot read or that contradicts itself
@@ -60,7 +61,11 @@ class TransientError(StoppedError):
 
 
 class AuthError(StoppedError):
-    """Credentials were refused, or lack a permission."""
+    """Credentials were refused."""
+
+
+class ScopeError(AuthError):
+    """Credentials lack a permission; the message names it."""
 
 
 class RefusedError(StoppedError):

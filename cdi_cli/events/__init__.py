@@ -1,17 +1,23 @@
 """Events: what happened to an entity (lifecycle), who it happened to (identity), and the id that a repeat shares."""
 
+from cdi_cli.events.build import EventBuilder, missing_consent
 from cdi_cli.events.event import Event
+from cdi_cli.events.identity import IdentitySettings
 from cdi_cli.events.ids import IdFormat, event_id, key_of
-from cdi_cli.events.lifecycle import KINDS, Kind, LifecycleSettings, Occurrence, occurrences
+from cdi_cli.events.lifecycle import KINDS, Kind, LifecycleSettings, Occurrence, occurrences, updated
 
 __all__ = [
     "KINDS",
     "Event",
+    "EventBuilder",
     "IdFormat",
+    "IdentitySettings",
     "Kind",
     "LifecycleSettings",
     "Occurrence",
     "event_id",
     "key_of",
+    "missing_consent",
     "occurrences",
+    "updated",
 ]

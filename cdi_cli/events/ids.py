@@ -1,27 +1,30 @@
 """Event ids: deterministic, at most 99 characters, the same on any machine in any run.
 
-The default form is `cdi:{workspace}:{source}:{family}:{entity_id}:{kind}[:{discriminator}]`. Segment dedupes on ids of
-fewer than 100 characters (sheet "Segment", section 2); a longer one keeps its head and ends in a hash of the whole.
+The default form is `cdi:{workspace}:{source}:{family}:{entity_id}:{event}[:{discriminator}]`, where `event` is the plan's
+event name in lower case with hyphens, so that two events of one trigger never share an id. Segment dedupes on ids of fewer
+than 100 characters (sheet "Segment", section 2); a longer one keeps its head and ends in a hash of the whole.
 """
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 
 import msgspec
 
 ID_CHARACTERS_MAX = 99
 _FIELD = re.compile(r"\{([a-z_]+)\}")
-FORMAT_FIELDS = frozenset({"workspace", "source", "family", "entity_id", "entity_number", "kind", "discriminator"})
+_NOT_IN_SLUG = re.compile(r"[^\w]+")
+FORMAT_FIELDS = frozenset({"workspace", "source", "family", "entity_id", "entity_number", "event", "discriminator"})
 
 
 class IdFormat(msgspec.Struct, frozen=True):
-    """How ids are made: the namespace, and per lifecycle kind an own form that a storefront's client can share.
+    """How ids are made: the namespace, and per event name an own form that a storefront's client can share.
 
     An own form is a text with the fields of `FORMAT_FIELDS`, for example
-    `{"order.completed": "{entity_number}-order-completed"}`; a kind that can occur more than once per entity must use
-    `{discriminator}` (checked when settings are read).
+    `{"Order Completed": "{entity_number}-order-completed"}`; an event that can occur more than once per entity must use
+    `{discriminator}` (checked when the project is loaded).
     """
 
     workspace: str
@@ -30,12 +33,12 @@ class IdFormat(msgspec.Struct, frozen=True):
 
 
 def event_id(
-    form: IdFormat, *, family: str, entity_id: str, kind: str, discriminator: str, entity_number: str | None = None
+    form: IdFormat, *, family: str, entity_id: str, event: str, discriminator: str, entity_number: str | None = None
 ) -> str:
     """The id of one event; the same arguments give the same id for ever."""
-    own = form.forms.get(kind)
+    own = form.forms.get(event)
     if own is None:
-        head = f"cdi:{form.workspace}:{form.source}:{family}:{entity_id}:{kind.partition('.')[2]}"
+        head = f"cdi:{form.workspace}:{form.source}:{family}:{entity_id}:{slug(event)}"
         return shorten(f"{head}:{discriminator}" if discriminator else head)
     values = {
         "workspace": form.workspace,
@@ -43,10 +46,16 @@ def event_id(
         "family": family,
         "entity_id": entity_id,
         "entity_number": entity_number or entity_id,
-        "kind": kind.partition(".")[2],
+        "event": slug(event),
         "discriminator": discriminator,
     }
     return shorten(_FIELD.sub(lambda match: values.get(match.group(1), match.group(0)), own))
+
+
+@lru_cache(maxsize=1024)
+def slug(name: str) -> str:
+    """An event name as it stands in an id: `Order Completed` is `order-completed`."""
+    return _NOT_IN_SLUG.sub("-", name.lower()).strip("-")
 
 
 def shorten(text: str) -> str:

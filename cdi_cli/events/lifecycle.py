@@ -29,6 +29,11 @@ class Kind:
     repeats: Literal["once", "each", "content"]
     description: str
 
+    @property
+    def family(self) -> str:
+        """The entity that this happens to: the part of the name before the dot."""
+        return self.name.partition(".")[0]
+
 
 KINDS: dict[str, Kind] = {
     kind.name: kind

@@ -185,6 +185,10 @@ class Store(Protocol):
         """Records settled, by stream, of one run or of a whole job."""
         ...
 
+    def tally(self, run_id: int) -> tuple[int, int]:
+        """How many ledger entries and dead letters the file holds of one run, counted from the rows themselves."""
+        ...
+
     def dead_letters(
         self, *, reason: str | None = None, event_name: str | None = None, run_id: int | None = None, limit: int = 100
     ) -> list[StoredDeadLetter]:

@@ -1,0 +1,130 @@
+"""What a `cdi.yaml` means: frozen models whose field descriptions are the documentation and the editor's JSON Schema.
+
+    workspace: acme
+    sources:       {shop: {type: commercetools, ...}}
+    destinations:  {segment: {type: segment, ...}}
+    pipelines:     {main: {source: shop, destinations: [segment]}}
+
+Unknown keys are errors everywhere. Paths are relative to the file that names them and absolute once it is read. What is
+inside a source or destination belongs to its connector; here it is only held (`Connector.settings`). The values that name
+something of a higher layer (streams, lifecycle kinds, fields of an id) are text here and checked in `config/load.py`
+against what the caller knows.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, StringConstraints
+
+SLUG_PATTERN = r"^[a-z0-9_-]{1,64}$"
+CATEGORY_PATTERN = r"^[A-Za-z0-9_-]{1,34}$"
+STATE_DEFAULT = Path(".cdi/state.db")
+
+Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]
+Category = Annotated[str, StringConstraints(pattern=CATEGORY_PATTERN)]
+"""A consent category as destinations know it; Segment drops events whose category id has 35 characters or more."""
+
+ConsentValue = bool | int | str
+
+
+class _Part(BaseModel):
+    """The base of all parts: unknown keys are errors, nothing changes after reading, no input in error texts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class LogSettings(_Part):
+    """Where the structured log goes; without this there is none."""
+
+    file: Path = Field(description="File that JSON lines are appended to, relative to this file")
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least important level written")
+
+
+class IdentityPolicy(_Part):
+    """Which values say who an event happened to."""
+
+    user_id: Literal["customer_id", "email_sha256"] = Field(
+        "customer_id",
+        description="What a known customer's userId is: the platform's customer id, or the SHA-256 of the e-mail",
+    )
+    guest_id: Literal["anonymous_id", "email"] = Field(
+        "anonymous_id",
+        description="What a guest's anonymousId is: the platform's session id where it kept one, or always one made of the e-mail",
+    )
+
+
+class ConsentRule(_Part):
+    """Where a record keeps one consent, and how to read it; any other value, or none, counts as not given."""
+
+    field: str = Field(
+        min_length=1,
+        pattern=r"^[^.\s]+(\.[^.\s]+)*$",
+        description="Dotted path from the record's root, for example custom.fields.marketingConsent",
+    )
+    granted: tuple[ConsentValue, ...] = Field((True,), min_length=1, description="Values that mean yes")
+    denied: tuple[ConsentValue, ...] = Field((False,), description="Values that mean no")
+
+
+class LifecyclePolicy(_Part):
+    """Which state of an order makes which event."""
+
+    order_completed: Literal["placed", "paid", "fulfilled"] = Field(
+        "placed", description="The state that an order must have reached to be an Order Completed"
+    )
+    off: tuple[str, ...] = Field((), description="Kinds that make no event at all, for example order.updated")
+
+
+class PipelineSettings(_Part):
+    """One way of the data: from one source to one or more destinations."""
+
+    source: Slug = Field(description="Name of a source of this file")
+    destinations: tuple[Slug, ...] = Field(min_length=1, description="Names of destinations of this file")
+    streams: tuple[str, ...] | None = Field(
+        None, min_length=1, description="Streams to read; the source's default streams when absent"
+    )
+    identity: IdentityPolicy = Field(IdentityPolicy(), description="Who an event happened to")
+    consent: dict[Category, ConsentRule] = Field(
+        default_factory=dict, description="Consent category, as the destination names it: where the record keeps it"
+    )
+    require_consent: tuple[str, ...] = Field(
+        (), description="Categories without which an event is filtered; each must be listed under consent"
+    )
+    lifecycle: LifecyclePolicy = Field(LifecyclePolicy(), description="Which state makes which event")
+    ids: dict[str, str] = Field(
+        default_factory=dict,
+        description='Own id per event name, shared with a storefront: {Order Completed: "{entity_number}-order-completed"}',
+    )
+    workers: int = Field(4, ge=1, le=64, description="Partitions read at the same time")
+
+
+class Connector(BaseModel):
+    """A named source or destination: its type, and the settings that its connector read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: str
+    settings: SerializeAsAny[BaseModel]
+
+
+class Settings(_Part):
+    """A whole `cdi.yaml`, checked; `file` is the absolute path it was read from."""
+
+    file: Path = Field(exclude=True)
+    workspace: Slug = Field(description="Name of this company or shop; part of every event id, so never change it")
+    plan: Path | None = Field(None, description="Folder of the tracking plan; the built-in plan when absent")
+    state: Path = Field(STATE_DEFAULT, description="The checkpoint file")
+    log: LogSettings | None = Field(None, description="Structured log")
+    sources: dict[Slug, Connector] = Field(min_length=1, description="Platforms that data is pulled from, by name")
+    destinations: dict[Slug, Connector] = Field(min_length=1, description="Products that events are sent to, by name")
+    pipelines: dict[Slug, PipelineSettings] = Field(min_length=1, description="Which source feeds which destinations")
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Make every path absolute: a run does not depend on the folder it was started from."""
+        folder = self.file.parent
+        # The model is frozen for everybody else; this is its last step of construction.
+        self.__dict__["state"] = folder / self.state
+        self.__dict__["plan"] = folder / self.plan if self.plan is not None else None
+        if self.log is not None:
+            self.__dict__["log"] = self.log.model_copy(update={"file": folder / self.log.file})

@@ -1,0 +1,28 @@
+"""Twilio Segment: batches to the HTTP Tracking API (`POST /v1/batch`), 200 means "received" and nothing more.
+
+Segment answers 200 to a wrong write key, an unknown source, an event without an id, an event with a name that is not text,
+more than 2,500 events, and drops them silently. So everything it would drop is refused here, before sending
+(`rules.py`, `encode.py`), and what cannot be known from here is said by `cdi check`.
+
+**A backfill goes to no cloud destination unless you name it**: its batches carry `integrations: {"All": false}` plus the
+names in `backfill_integrations`, because old orders sent on would trigger campaigns and count as today's conversions.
+"""
+
+from __future__ import annotations
+
+from cdi_cli.destinations._base import Destination, DestinationContext, DestinationSpec
+from cdi_cli.destinations.segment.settings import SegmentSettings
+
+__all__ = ["DESTINATION", "SegmentSettings"]
+
+
+def _open(settings: SegmentSettings, context: DestinationContext) -> Destination:
+    from cdi_cli.destinations.segment.destination import SegmentDestination
+
+    return SegmentDestination(settings, context)
+
+
+DESTINATION = DestinationSpec(
+    name="segment", title="Twilio Segment", settings=SegmentSettings, open=_open, is_idempotent=True
+)
+"""Segment drops a repeat of a `messageId` for at least 24 hours, across all sources (sheet "Segment", section 2)."""

@@ -1,0 +1,92 @@
+"""From an occurrence and its mapped properties to an event: identity, context, id, digests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cdi_cli.commerce import Cart, Consent, Customer, Order
+from cdi_cli.events.event import Event, EventType
+from cdi_cli.events.identity import IdentitySettings, identity_of
+from cdi_cli.events.ids import IdFormat, content_of, event_id, key_of
+from cdi_cli.events.lifecycle import KINDS, Occurrence
+
+_encode = msgspec.json.Encoder().encode
+
+
+class EventBuilder:
+    """Builds events of one pipeline; holds what they share (id namespace, identity policy, plan version)."""
+
+    def __init__(self, ids: IdFormat, identity: IdentitySettings, *, event_version: int) -> None:
+        self._ids = ids
+        self._identity = identity
+        self._protocols = {"event_version": event_version}
+
+    def build(self, occurrence: Occurrence, name: str, event_type: EventType, properties: dict[str, Any]) -> Event | None:
+        """The event, or None when the record names nobody it could belong to."""
+        entity = occurrence.entity
+        if not isinstance(entity, (Order, Customer, Cart)):
+            return None
+        user_id, anonymous_id = identity_of(entity, self._identity)
+        if user_id is None and anonymous_id is None:
+            return None
+        context = self.context(entity, is_guest=user_id is None)
+        body = _encode(properties)
+        kind = KINDS[occurrence.kind]
+        content, discriminator = content_of(body), occurrence.discriminator
+        if kind.repeats == "content":
+            content = content_of(body + _encode((user_id, anonymous_id, context)))
+            discriminator = content.hex()
+        identifier = event_id(
+            self._ids,
+            family=kind.family,
+            entity_id=entity.id,
+            event=name,
+            discriminator=discriminator,
+            entity_number=getattr(entity, "number", None),
+        )
+        return Event(
+            id=identifier,
+            kind=kind.name,
+            type=event_type,
+            name=name,
+            at=occurrence.at,
+            user_id=user_id,
+            anonymous_id=anonymous_id,
+            properties=properties,
+            context=context,
+            body=body,
+            family=kind.family,
+            entity_id=entity.id,
+            created_at=entity.created_at,
+            key=key_of(identifier),
+            content=content,
+        )
+
+    def context(self, entity: Order | Customer | Cart, *, is_guest: bool) -> dict[str, Any]:
+        """The Segment `context`: locale, consent, group, store, channel, country, and a guest's e-mail as a trait."""
+        context: dict[str, Any] = {"protocols": self._protocols}
+        if entity.locale:
+            context["locale"] = entity.locale
+        if entity.consent.categories:
+            context["consent"] = {"categoryPreferences": preferences(entity.consent)}
+        if is_guest and entity.email:
+            context["traits"] = {"email": entity.email}
+        if not isinstance(entity, Customer) and entity.business_unit:
+            context["groupId"] = entity.business_unit
+        places = ("store", "channel", "country")
+        if shop := {place: value for place in places if (value := getattr(entity, place, None))}:
+            context["shop"] = shop
+        return context
+
+
+def preferences(consent: Consent) -> dict[str, bool]:
+    """Consent as Segment's `categoryPreferences`: true only where it was given; unknown counts as not given."""
+    return {category: state == "granted" for category, state in consent.categories.items()}
+
+
+def missing_consent(event: Event, required: tuple[str, ...]) -> str | None:
+    """The first required category that the event's person has not granted, or None when all are."""
+    given = event.context.get("consent", {}).get("categoryPreferences", {})
+    return next((category for category in required if not given.get(category, False)), None)

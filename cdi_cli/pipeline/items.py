@@ -1,0 +1,50 @@
+"""Items: what a page of records comes to before anything is sent.
+
+Every record makes at least one item: an event to send, or a mark that says why there is none. The books count items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cdi_cli.events import Event
+from cdi_cli.state._base import Counts, DeadLetter, LedgerEntry, OutcomeName
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event on its way: encoded for its destination, with the record it was made of."""
+
+    event: Event
+    encoded: bytes
+    record: bytes
+
+    def entry(self) -> LedgerEntry:
+        """The ledger's note that it was delivered."""
+        event = self.event
+        return LedgerEntry(event.family, event.created_at, event.key, event.content)
+
+
+@dataclass(slots=True)
+class Issue:
+    """What a group of records came to: events to send, and everything that is decided already."""
+
+    outgoing: list[Outgoing] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    counts: Counts = field(default_factory=dict)
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+
+    def count(self, stream: str, event_name: str, outcome: OutcomeName, reason: str = "") -> None:
+        """Count one item that needs no sending."""
+        key = (stream, event_name, outcome, reason)
+        self.counts[key] = self.counts.get(key, 0) + 1
+
+    def total(self) -> int:
+        """How many items there are."""
+        return len(self.outgoing) + sum(self.counts.values())
+
+
+def add_counts(into: Counts, counts: Counts) -> None:
+    """Add `counts` to `into`."""
+    for key, number in counts.items():
+        into[key] = into.get(key, 0) + number

@@ -1,0 +1,111 @@
+"""Opening a run: from settings to everything that pulls, maps, checks and sends for one pipeline and one destination."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from cdi_cli import destinations, sources
+from cdi_cli.config.settings import PipelineSettings, Settings
+from cdi_cli.destinations import Destination, DestinationContext
+from cdi_cli.events import EventBuilder, IdentitySettings, IdFormat, LifecycleSettings
+from cdi_cli.plan import CompiledPlan, compile_plan, load_plan
+from cdi_cli.sources import ConsentField, Source, SourceContext, SourceSpec
+
+
+@dataclass(slots=True)
+class Opened:
+    """One pipeline into one destination, open. `on_wait`, `on_retry`: who is told of pauses and retries (seconds)."""
+
+    pipeline: str
+    source_name: str
+    destination_name: str
+    source_spec: SourceSpec
+    source: Source
+    destination: Destination
+    plan: CompiledPlan
+    builder: EventBuilder
+    lifecycle: LifecycleSettings
+    require_consent: tuple[str, ...]
+    streams: tuple[str, ...]
+    fingerprint: str
+    on_wait: list[Callable[[float], None]] = field(default_factory=list)
+    on_retry: list[Callable[[float], None]] = field(default_factory=list)
+
+    def wait(self, seconds: float) -> None:
+        """The destination asked for a pause."""
+        for listener in self.on_wait:
+            listener(seconds)
+
+    def retry(self, seconds: float) -> None:
+        """A request is about to be tried again."""
+        for listener in self.on_retry:
+            listener(seconds)
+
+
+@asynccontextmanager
+async def open_pipeline(settings: Settings, pipeline: str, destination: str) -> AsyncIterator[Opened]:
+    """Open a pipeline of checked settings into one of its destinations; closes connections at the end.
+
+    Raises ConfigError for a plan that is wrong or a secret that cannot be read.
+    """
+    chosen = settings.pipelines[pipeline]
+    source_settings = settings.sources[chosen.source]
+    destination_settings = settings.destinations[destination]
+    source_spec = sources.load(source_settings.type)
+    destination_spec = destinations.load(destination_settings.type)
+    plan = compile_plan(load_plan(settings.plan, denied_fields=source_spec.denied_fields))
+    listeners: list[Opened] = []
+    source = source_spec.open(
+        source_settings.settings,
+        SourceContext(
+            run_id=secrets.token_hex(4),
+            consent={name: ConsentField(rule.field, rule.granted, rule.denied) for name, rule in chosen.consent.items()},
+            on_retry=lambda seconds: listeners[0].retry(seconds),
+        ),
+    )
+    try:
+        target = destination_spec.open(
+            destination_settings.settings,
+            DestinationContext(
+                is_backfill=True,
+                on_wait=lambda seconds: listeners[0].wait(seconds),
+                on_retry=lambda seconds: listeners[0].retry(seconds),
+            ),
+        )
+        try:
+            opened = Opened(
+                pipeline=pipeline,
+                source_name=chosen.source,
+                destination_name=destination,
+                source_spec=source_spec,
+                source=source,
+                destination=target,
+                plan=plan,
+                builder=EventBuilder(
+                    IdFormat(settings.workspace, chosen.source, dict(chosen.ids)),
+                    IdentitySettings(chosen.identity.user_id, chosen.identity.guest_id),
+                    event_version=int(plan.version.partition(".")[0]),
+                ),
+                lifecycle=LifecycleSettings(chosen.lifecycle.order_completed, chosen.lifecycle.off),
+                require_consent=chosen.require_consent,
+                streams=chosen.streams or tuple(stream.name for stream in source_spec.streams if stream.is_default),
+                fingerprint=fingerprint(settings, chosen, plan),
+            )
+            listeners.append(opened)
+            yield opened
+        finally:
+            await target.close()
+    finally:
+        await source.close()
+
+
+def fingerprint(settings: Settings, pipeline: PipelineSettings, plan: CompiledPlan) -> str:
+    """A hash of everything that shapes events: the plan, and the pipeline's settings but for how fast it runs."""
+    shaping = pipeline.model_dump(mode="json", exclude={"workers", "destinations", "streams"})
+    text = json.dumps([settings.workspace, plan.fingerprint, shaping], sort_keys=True)
+    return sha256(text.encode()).hexdigest()

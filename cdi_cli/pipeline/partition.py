@@ -1,0 +1,78 @@
+"""The way of the data, for one partition: pages -> entities -> events -> batches -> outcomes -> checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from cdi_cli.pipeline.deliver import Deliverer, cut
+from cdi_cli.pipeline.issue import Issuer
+from cdi_cli.pipeline.items import Outgoing, add_counts
+from cdi_cli.pipeline.progress import Progress
+from cdi_cli.pipeline.settle import OpenPage, Settler
+from cdi_cli.sources import Source
+from cdi_cli.state._base import Partition
+
+GROUP_RECORDS = 50
+"""Records held as objects at once: few enough to stay in the processor's caches, enough for look-ups in batches."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many records a run may still pull (`--limit`); None: all there are."""
+
+    records: int | None = None
+
+    def take(self, wanted: int) -> int:
+        """Take up to `wanted`; returns how many were left to take."""
+        if self.records is None:
+            return wanted
+        taken = min(wanted, self.records)
+        self.records -= taken
+        return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """All that the work on a partition needs, opened once per run."""
+
+    source: Source
+    issuer: Issuer
+    deliverer: Deliverer
+    settler: Settler
+    progress: Progress
+    budget: Budget
+    on_issued: Callable[[Sequence[Outgoing]], None] = field(default=lambda _items: None)
+
+
+async def run_partition(flow: Flow, partition: Partition) -> None:
+    """Read a partition from its cursor to its end; returns when all of it is on its way, not yet when all is settled."""
+    stream = partition.stream
+    async for page in flow.source.pages(stream, partition.window, partition.cursor):
+        records = page.records[: flow.budget.take(len(page.records))]
+        is_whole = len(records) == len(page.records)
+        opened = OpenPage(partition.number, stream, page.cursor, page.is_last, pulled=len(records))
+        await flow.settler.open_page(opened)
+        flow.progress.pulled[stream] += len(records)
+        flow.progress.pages += 1
+        outgoing: list[Outgoing] = []
+        for group in groups(records, GROUP_RECORDS):
+            readings = await flow.source.read(stream, group)
+            issue = flow.issuer.issue(stream, group, readings)
+            add_counts(opened.counts, issue.counts)
+            opened.dead += issue.dead
+            outgoing += issue.outgoing
+            flow.progress.issued[stream] += issue.total()
+            flow.progress.warnings.update(issue.warnings)
+        flow.on_issued(outgoing)
+        for batch in cut(outgoing, flow.issuer.destination.limits) if outgoing else ():
+            await flow.deliverer.send(opened, batch)
+        if not is_whole:
+            return
+        flow.settler.page_read(opened)
+
+
+def groups(records: Sequence[bytes], size: int) -> Iterator[Sequence[bytes]]:
+    """Consecutive groups of at most `size` records."""
+    for start in range(0, len(records), size):
+        yield records[start : start + size]

@@ -1,0 +1,116 @@
+"""The settings of the commercetools source: where the project is, who we are, what to read and how to name it.
+
+A project lives in one of five regions (sheet "commercetools", section 1) or, for contracts with own hosts and for loopback,
+at an explicit pair of addresses. Region, project key and store key are checked before they become part of a URL.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from string import Formatter
+
+from pydantic import Field, field_validator, model_validator
+
+from cdi_cli.config.types import ConnectorSettings, SecretReference
+from cdi_cli.errors import ConfigError
+from cdi_cli.http import checked_host
+
+REGIONS = ("us-central1.gcp", "us-east-2.aws", "europe-west1.gcp", "eu-central-1.aws", "australia-southeast1.gcp")
+KEY = r"^[A-Za-z0-9_.-]+$"
+_KEY = re.compile(r"[A-Za-z0-9_.-]+")
+URL_FIELDS = frozenset({"slug", "id", "key", "sku"})
+
+
+class Lookups(ConnectorSettings):
+    """What orders, carts and customers only refer to, and is looked up to give it a name; each needs a permission."""
+
+    product_categories: bool = Field(
+        True, description="look up the category path of each product line (needs `view_products`)"
+    )
+    discount_codes: bool = Field(True, description="look up the coupon codes of orders (needs `view_discount_codes`)")
+    customer_groups: bool = Field(True, description="look up the names of customer groups (needs `view_customer_groups`)")
+
+
+class CommercetoolsSettings(ConnectorSettings):
+    """Settings of the source `commercetools`."""
+
+    project_key: str = Field(pattern=KEY, description="key of the project, as in the Merchant Center's address")
+    region: str | None = Field(None, description=f"region of the project: one of {', '.join(REGIONS)}")
+    api_url: str | None = Field(None, description="address of the API, instead of a region")
+    auth_url: str | None = Field(None, description="address of the token service, instead of a region")
+    client_id: str = Field(min_length=1, description="id of the API client")
+    client_secret: SecretReference = Field(description="secret of the API client")
+    scopes: tuple[str, ...] = Field(
+        (), description="scopes to ask for; none: all that the client has; `view_orders` means `view_orders:{project_key}`"
+    )
+    page_size: int = Field(500, ge=1, le=500, description="most records per request; large records are asked for in fewer")
+    store_key: str | None = Field(None, pattern=KEY, description="read the customers, carts and orders of this store only")
+    locale: str | None = Field(None, description="preferred language of names; default: that of the pipeline, else `en`")
+    lookups: Lookups = Field(Lookups(), description="which references are looked up")
+    brand_attribute: str = Field("brand", description="name of the product attribute that holds the brand")
+    product_url_template: str | None = Field(
+        None, description="address of a product page, with `{slug}`, `{sku}`, `{key}` or `{id}`"
+    )
+    concurrency: int = Field(4, ge=1, le=16, description="most requests at the same time")
+
+    @field_validator("region")
+    @classmethod
+    def _known_region(cls, region: str | None) -> str | None:
+        if region is None or region in REGIONS:
+            return region
+        near = difflib.get_close_matches(region, REGIONS, n=1, cutoff=0.5)
+        suggestion = f"; did you mean `{near[0]}`?" if near else ""
+        shown = f"`{region}`" if _KEY.fullmatch(region) and len(region) <= 40 else "it"
+        raise ValueError(f"{shown} is not a region: use one of {', '.join(REGIONS)}{suggestion}")
+
+    @field_validator("api_url", "auth_url")
+    @classmethod
+    def _safe_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        try:
+            checked_host(url)
+        except ConfigError as error:
+            raise ValueError(f"{error.message}; {error.hint}") from None
+        return url.rstrip("/")
+
+    @field_validator("product_url_template")
+    @classmethod
+    def _known_fields(cls, template: str | None) -> str | None:
+        if template is None:
+            return None
+        try:
+            fields = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+        except ValueError:
+            raise ValueError("the braces do not match") from None
+        if not fields or not fields <= URL_FIELDS:
+            raise ValueError("use at least one of {slug}, {sku}, {key}, {id}, and no other field")
+        return template
+
+    @model_validator(mode="after")
+    def _one_place(self) -> CommercetoolsSettings:
+        has_urls = self.api_url is not None and self.auth_url is not None
+        has_one_url = self.api_url is not None or self.auth_url is not None
+        if (self.region is None) != has_urls or (self.region is not None and has_one_url):
+            raise ValueError("give either `region`, or `api_url` and `auth_url` together")
+        return self
+
+    @property
+    def project_url(self) -> str:
+        """The address below which all resources of the project are."""
+        return f"{self.api_url or f'https://api.{self.region}.commercetools.com'}/{self.project_key}"
+
+    @property
+    def token_url(self) -> str:
+        """The address of the token service, to which `/oauth/token` is added."""
+        return self.auth_url or f"https://auth.{self.region}.commercetools.com"
+
+    @property
+    def scope_text(self) -> str:
+        """The scopes to ask for as the token service wants them: full, separated by blanks; empty asks for all."""
+        return " ".join(scope if ":" in scope else self.full_scope(scope) for scope in self.scopes)
+
+    def full_scope(self, permission: str) -> str:
+        """A permission as the scope of this project: `view_orders` -> `view_orders:{project_key}`."""
+        return f"{permission}:{self.project_key}"
