@@ -15,7 +15,7 @@ ARGS =
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '%-8s %s\n' "$$name" "$$text"; done
 
-$(READY): pyproject.toml $(wildcard uv.lock) scripts/setup scripts/find-python
+$(READY): pyproject.toml requirements.lock scripts/setup scripts/find-python
 	@sh scripts/setup "$(VENV)"
 
 demo: $(READY) ## backfill 5,000 orders from the sandbox, with nothing to configure
@@ -48,8 +48,8 @@ record: $(READY) ## re-record a source's cassettes from a real account (SOURCE=c
 docs: $(READY) ## write docs/cli.md and the tables of README.md anew
 	@$(PYTHON) scripts/docs.py
 
-lock: ## resolve the dependencies anew into uv.lock (needs uv)
-	uv lock --upgrade
+lock: ## resolve the dependencies anew into requirements.lock (needs uv)
+	@sh scripts/lock
 
 wheel: $(READY) ## build the source archive, and the wheel from it, into dist/
 	@rm -rf dist

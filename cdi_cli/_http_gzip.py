@@ -44,7 +44,6 @@ class Inflater:
         self._wbits = ENCODINGS[encoding]
         self._left = bytes_max
         self._stream = _codec.decompressobj(wbits=self._wbits)
-        self._is_started = False
 
     def feed(self, chunk: bytes) -> bytes:
         """What `chunk` expands to; raises ExpansionError beyond the limit, BrokenStreamError for damaged bytes."""
@@ -54,7 +53,6 @@ class Inflater:
                 if not chunk.startswith(_MAGIC[: len(chunk)]):
                     raise BrokenStreamError
                 self._stream = _codec.decompressobj(wbits=self._wbits)
-            self._is_started = True
             try:
                 part = self._stream.decompress(chunk, self._left + 1)
             except _codec.error:
@@ -68,6 +66,6 @@ class Inflater:
         return b"".join(parts) if len(parts) != 1 else parts[0]
 
     def finish(self) -> None:
-        """Raise BrokenStreamError unless the stream came to its end; an empty body is no stream and is fine."""
-        if self._is_started and not self._stream.eof:
+        """Raise BrokenStreamError unless the stream came to its end."""
+        if not self._stream.eof:
             raise BrokenStreamError

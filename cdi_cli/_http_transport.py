@@ -129,12 +129,18 @@ class Transport:
         try:
             async for chunk in response.aiter_raw():
                 parts.append(inflater.feed(chunk))
-            inflater.finish()
+            if not _may_be_empty(response):
+                inflater.finish()
         except BrokenStreamError:
             raise AttemptFailedError("the compressed answer is damaged or cut short") from None
         except ExpansionError:
             raise _too_large(what, response.status_code, bytes_max) from None
         return b"".join(parts)
+
+
+def _may_be_empty(response: httpx.Response) -> bool:
+    """Whether no body at all is right, although a compressed one was announced."""
+    return response.headers.get("content-length") == "0" or response.status_code in (204, 304)
 
 
 async def _read_plain(response: httpx.Response, what: str, bytes_max: int) -> bytes:
@@ -174,7 +180,8 @@ def _explained(error: httpx.TransportError, what: str, host: str, limits: HttpLi
     if isinstance(error, httpx.ConnectTimeout):
         return AttemptFailedError(f"no connection to `{host}` within {limits.connect_seconds:g} s")
     if isinstance(error, httpx.ConnectError):
-        number = next((cause.errno for cause in causes if isinstance(cause, OSError) and cause.errno), None)
+        systems = (cause.errno for cause in causes if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError))
+        number = next(filter(None, systems), None)
         reason = os.strerror(number).lower() if number else "the connection failed"
         return AttemptFailedError(f"no connection to `{host}`: {reason}")
     if isinstance(error, httpx.TimeoutException):

@@ -2,7 +2,7 @@
 
 * `docs/cli.md`: the `--help` text of every command, 100 columns wide, as a terminal shows it.
 * README, between `<!-- exit-codes -->` marks: one row per `ExitCode`.
-* README, between `<!-- dependencies -->` marks: one row per run-time dependency, with the comment it has in `pyproject.toml`.
+* README, between `<!-- dependencies -->` marks: one row per run-time dependency, with its comment in `pyproject.toml`.
 
 `python scripts/docs.py` writes, `python scripts/docs.py --check` names what is stale and ends with 1. A test does the same.
 """
@@ -30,7 +30,7 @@ _DEPENDENCY = re.compile(r'^  "(?P<name>[A-Za-z0-9_.-]+)(?P<range>[^";]*)(;[^"]*
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """Every command of the program as `("cdi dlq list", command)`, groups included, in the order in which help lists them."""
+    """Every command of the program as `("cdi dlq list", command)`, groups included, in the order of the help."""
     import typer.main
 
     from cdi_cli.cli.app import app

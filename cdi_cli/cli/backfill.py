@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -10,8 +9,7 @@ import typer
 from cdi_cli.cli.options import ConfigOption, JsonOption, LogFileOption, PipelineOption
 
 if TYPE_CHECKING:
-    from cdi_cli.pipeline.backfill import Request
-    from cdi_cli.pipeline.project import Project
+    pass
 
 
 def backfill(
@@ -22,7 +20,9 @@ def backfill(
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option("--since", help="Start of the window: 2024-01-01, a date-time with zone, 90d, yesterday", show_default=False),
+        typer.Option(
+            "--since", help="Start of the window: 2024-01-01, a date-time with zone, 90d, yesterday", show_default=False
+        ),
     ] = None,
     until: Annotated[
         str | None, typer.Option("--until", help="End of the window, excluded; default the source's now", show_default=False)
@@ -32,14 +32,19 @@ def backfill(
         list[str] | None, typer.Option("--stream", "-s", help="Only this stream; may be repeated", show_default=False)
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but send, and say what it would cost")] = False,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Pull at most this many records", show_default=False)] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Pull at most this many records", show_default=False)
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, max=64, help="Partitions read at the same time", show_default=False)
     ] = None,
     rate: Annotated[
-        float | None, typer.Option("--rate", min=0.1, help="Events per second; default the destination's", show_default=False)
+        float | None,
+        typer.Option("--rate", min=0.1, help="Events per second; default the destination's", show_default=False),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished backfill, whatever its window")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the unfinished backfill, whatever its window")
+    ] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Drop the unfinished backfill and begin anew")] = False,
     as_json: JsonOption = False,
     log_file: LogFileOption = None,

@@ -13,13 +13,13 @@ from cdi_cli.cli.closing import print_report, report_json, say
 from cdi_cli.cli.display import display, duration
 from cdi_cli.cli.errors import print_error
 from cdi_cli.cli.when import parse_when, parse_zone
-from cdi_cli.clock import SYSTEM_CLOCK, to_datetime
+from cdi_cli.clock import SYSTEM_CLOCK
 from cdi_cli.errors import CdiError, ConfigError, ExitCode, StateError
 from cdi_cli.pipeline.backfill import Hooks, Request, run_backfill
 from cdi_cli.pipeline.dry import DryDestination, DryStore, UserCounter
 from cdi_cli.pipeline.opening import Opened, open_pipeline
 from cdi_cli.pipeline.progress import Progress
-from cdi_cli.pipeline.report import Report
+from cdi_cli.pipeline.report import Report, exit_code
 from cdi_cli.pipeline.stop import Stop, on_signals
 from cdi_cli.state import open_store
 
@@ -70,7 +70,7 @@ def run(project: Project, options: Options) -> ExitCode:
     if options.is_json:
         reports = [report_json(report, **more) for report, _, more in outcomes]
         output.print_json(reports[0] if len(reports) == 1 else reports)
-    return max((exit_code(report, error) for report, error, _ in outcomes), key=lambda code: (code > 1, code))
+    return max((exit_code(report.books, error) for report, error, _ in outcomes), key=lambda code: (code > 1, code))
 
 
 def make_request(project: Project, options: Options, now: datetime) -> Request:
@@ -122,10 +122,13 @@ async def _backfill(
     def on_job(job: Job, is_resumed: bool) -> None:
         window = job.spec.window
         verb = "resuming" if is_resumed else "dry run of" if options.is_dry else "backfilling"
-        say(talk, f"{verb} {options.pipeline} -> {destination}: {window.since} .. {window.until}, plan {job.spec.plan_version}")
+        say(
+            talk,
+            f"{verb} {options.pipeline} -> {destination}: {window.since} .. {window.until}, plan {job.spec.plan_version}",
+        )
 
     hooks = Hooks(on_job, users.see if options.is_dry else (lambda _items: None))
-    async with open_pipeline(project.settings, options.pipeline, destination) as opened:
+    async with open_pipeline(project, options.pipeline, destination) as opened:
         configured = request.rate or opened.destination.limits.events_per_second
         if options.is_dry:
             store = cast("Store", store if isinstance(store, DryStore) else DryStore(store))
@@ -189,19 +192,3 @@ def _print_next(project: Project, options: Options, report: Report, error: CdiEr
 def _command(project: Project, rest: str) -> str:
     """A command line for this project, as short as it can be."""
     return f"cdi {rest}{project.config_flag}"
-
-
-def exit_code(report: Report, error: CdiError | None) -> ExitCode:
-    """How the process ends: never 0 with loss."""
-    if error is not None:
-        return ExitCode(error.exit_code)
-    if report.books.errors:
-        return ExitCode.STOPPED
-    if report.books.total("rejected"):
-        return ExitCode.DEAD_LETTERS
-    return ExitCode.OK
-
-
-def age(then: str, now: datetime) -> str:
-    """How long ago an instant was, for people."""
-    return f"{duration((now - to_datetime(cast('Any', then))).total_seconds())} ago"

@@ -1,8 +1,8 @@
 """YAML read to plain data that remembers where everything stands.
 
 The dialect is the safe core of YAML 1.2: text, true/false, numbers, null, lists, mappings with text keys; anchors are
-allowed. No tags, no dates, no `yes`/`no`, no merge keys: a value is what it looks like. A key given twice is a mistake. Size,
-depth and node count are bounded, so that a hostile file ends in a message and not in a full memory.
+allowed. No tags, no dates, no `yes`/`no`, no merge keys: a value is what it looks like. A key given twice is a mistake.
+Size, depth and node count are bounded, so that a hostile file ends in a message and not in a full memory.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NODES_MAX = 20_000
 Place = tuple[int, int]
 """Line and column, counted from 1."""
 
-Path_ = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """The keys and list positions that lead from the root of a document to a value."""
 
 _BOOL = "tag:yaml.org,2002:bool"
@@ -55,18 +55,18 @@ class Document:
 
     file: Path
     data: dict[str, Any] = field(default_factory=dict)
-    values: dict[Path_, Place] = field(default_factory=dict)
-    keys: dict[Path_, Place] = field(default_factory=dict)
+    values: dict[KeyPath, Place] = field(default_factory=dict)
+    keys: dict[KeyPath, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def problem(
-        self, path: Path_, message: str, *, hint: str | None = None, value_text: str | None = None, at_key: bool = False
+        self, path: KeyPath, message: str, *, hint: str | None = None, value_text: str | None = None, at_key: bool = False
     ) -> None:
         """Note a mistake at a path; where that does not exist, at the nearest thing above it that does."""
         line, column = self.place(path, at_key=at_key)
         self.problems.append(Problem(self.file, line, column, dotted(path), message, value_text, hint))
 
-    def place(self, path: Path_, *, at_key: bool = False) -> Place:
+    def place(self, path: KeyPath, *, at_key: bool = False) -> Place:
         """Where a value stands (or its key); for a value on the lines after its key, the key: that is what one looks for."""
         for length in range(len(path), 0, -1):
             part = path[:length]
@@ -78,7 +78,7 @@ class Document:
         return self.values.get((), (1, 1))
 
 
-def dotted(path: Path_) -> str:
+def dotted(path: KeyPath) -> str:
     """A path as people write it: `pipelines.main.destinations[0]`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
@@ -117,7 +117,7 @@ def _read_text(file: Path) -> str:
 def _compose(file: Path, text: str) -> yaml.Node | None:
     loader = _Loader(text)
     try:
-        return loader.get_single_node()  # type: ignore[no-any-return]
+        return loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -146,7 +146,7 @@ class _Reader:
         assert isinstance(data, dict)
         self._document.data = data
 
-    def _read(self, node: yaml.Node, path: Path_) -> Any:
+    def _read(self, node: yaml.Node, path: KeyPath) -> Any:
         self._document.values[path] = _place(node)
         self._nodes += 1
         if len(path) > DEPTH_MAX or self._nodes > NODES_MAX:
@@ -159,7 +159,7 @@ class _Reader:
             return [self._read(item, (*path, number)) for number, item in enumerate(node.value)]
         return self._read_scalar(node, path)
 
-    def _read_mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
+    def _read_mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
@@ -175,7 +175,7 @@ class _Reader:
             data[key] = self._read(value_node, here)
         return data
 
-    def _read_scalar(self, node: yaml.Node, path: Path_) -> Any:
+    def _read_scalar(self, node: yaml.Node, path: KeyPath) -> Any:
         text = str(node.value)
         if node.tag == _BOOL:
             return text.lower() == "true"
@@ -189,7 +189,7 @@ class _Reader:
             self._note(node, path, f"the tag `{node.tag.removeprefix('tag:yaml.org,2002:')}` is not allowed here")
         return text
 
-    def _note(self, node: yaml.Node, path: Path_, message: str, *, hint: str | None = None) -> None:
+    def _note(self, node: yaml.Node, path: KeyPath, message: str, *, hint: str | None = None) -> None:
         self._document.problems.append(Problem(self._document.file, *_place(node), dotted(path), message, None, hint))
 
 
@@ -197,13 +197,11 @@ def _place(node: yaml.Node) -> Place:
     return node.start_mark.line + 1, node.start_mark.column + 1
 
 
-def value_at(data: Any, path: Path_) -> Any:
+def value_at(data: Any, path: KeyPath) -> Any:
     """The value at a path of plain data, or None where there is none."""
     for part in path:
-        if isinstance(data, Mapping) and part in data:
-            data = data[part]
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
-        else:
+        is_there = part in data if isinstance(data, Mapping) else isinstance(data, list) and part in range(len(data))
+        if not is_there:
             return None
+        data = data[part]
     return data

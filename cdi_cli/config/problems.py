@@ -28,7 +28,7 @@ _BITS_PER_CHARACTER = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake. `line` and `column` count from 1; `path` is dotted; `value_text` is what was written, if it may be shown."""
+    """One mistake. `line`, `column` count from 1; `path` is dotted; `value_text`: what was written, if it may be shown."""
 
     file: Path
     line: int

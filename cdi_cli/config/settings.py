@@ -14,7 +14,7 @@ against what the caller knows.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, StringConstraints
 
@@ -39,19 +39,21 @@ class LogSettings(_Part):
     """Where the structured log goes; without this there is none."""
 
     file: Path = Field(description="File that JSON lines are appended to, relative to this file")
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least important level written")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least important level written"
+    )
 
 
 class IdentityPolicy(_Part):
     """Which values say who an event happened to."""
 
     user_id: Literal["customer_id", "email_sha256"] = Field(
-        "customer_id",
+        default="customer_id",
         description="What a known customer's userId is: the platform's customer id, or the SHA-256 of the e-mail",
     )
     guest_id: Literal["anonymous_id", "email"] = Field(
-        "anonymous_id",
-        description="What a guest's anonymousId is: the platform's session id where it kept one, or always one made of the e-mail",
+        default="anonymous_id",
+        description="What a guest's anonymousId is: the platform's session id where it kept one, or one made of the e-mail",
     )
 
 
@@ -63,17 +65,17 @@ class ConsentRule(_Part):
         pattern=r"^[^.\s]+(\.[^.\s]+)*$",
         description="Dotted path from the record's root, for example custom.fields.marketingConsent",
     )
-    granted: tuple[ConsentValue, ...] = Field((True,), min_length=1, description="Values that mean yes")
-    denied: tuple[ConsentValue, ...] = Field((False,), description="Values that mean no")
+    granted: tuple[ConsentValue, ...] = Field(default=(True,), min_length=1, description="Values that mean yes")
+    denied: tuple[ConsentValue, ...] = Field(default=(False,), description="Values that mean no")
 
 
 class LifecyclePolicy(_Part):
     """Which state of an order makes which event."""
 
     order_completed: Literal["placed", "paid", "fulfilled"] = Field(
-        "placed", description="The state that an order must have reached to be an Order Completed"
+        default="placed", description="The state that an order must have reached to be an Order Completed"
     )
-    off: tuple[str, ...] = Field((), description="Kinds that make no event at all, for example order.updated")
+    off: tuple[str, ...] = Field(default=(), description="Kinds that make no event at all, for example order.updated")
 
 
 class PipelineSettings(_Part):
@@ -82,21 +84,21 @@ class PipelineSettings(_Part):
     source: Slug = Field(description="Name of a source of this file")
     destinations: tuple[Slug, ...] = Field(min_length=1, description="Names of destinations of this file")
     streams: tuple[str, ...] | None = Field(
-        None, min_length=1, description="Streams to read; the source's default streams when absent"
+        default=None, min_length=1, description="Streams to read; the source's default streams when absent"
     )
-    identity: IdentityPolicy = Field(IdentityPolicy(), description="Who an event happened to")
+    identity: IdentityPolicy = Field(default=IdentityPolicy(), description="Who an event happened to")
     consent: dict[Category, ConsentRule] = Field(
         default_factory=dict, description="Consent category, as the destination names it: where the record keeps it"
     )
     require_consent: tuple[str, ...] = Field(
         (), description="Categories without which an event is filtered; each must be listed under consent"
     )
-    lifecycle: LifecyclePolicy = Field(LifecyclePolicy(), description="Which state makes which event")
+    lifecycle: LifecyclePolicy = Field(default=LifecyclePolicy(), description="Which state makes which event")
     ids: dict[str, str] = Field(
         default_factory=dict,
         description='Own id per event name, shared with a storefront: {Order Completed: "{entity_number}-order-completed"}',
     )
-    workers: int = Field(4, ge=1, le=64, description="Partitions read at the same time")
+    workers: int = Field(default=4, ge=1, le=64, description="Partitions read at the same time")
 
 
 class Connector(BaseModel):
@@ -109,22 +111,13 @@ class Connector(BaseModel):
 
 
 class Settings(_Part):
-    """A whole `cdi.yaml`, checked; `file` is the absolute path it was read from."""
+    """A whole `cdi.yaml`, checked; all paths are absolute, `file` is the one it was read from."""
 
     file: Path = Field(exclude=True)
     workspace: Slug = Field(description="Name of this company or shop; part of every event id, so never change it")
-    plan: Path | None = Field(None, description="Folder of the tracking plan; the built-in plan when absent")
-    state: Path = Field(STATE_DEFAULT, description="The checkpoint file")
-    log: LogSettings | None = Field(None, description="Structured log")
+    plan: Path | None = Field(default=None, description="Folder of the tracking plan; the built-in plan when absent")
+    state: Path = Field(default=STATE_DEFAULT, description="The checkpoint file")
+    log: LogSettings | None = Field(default=None, description="Structured log")
     sources: dict[Slug, Connector] = Field(min_length=1, description="Platforms that data is pulled from, by name")
     destinations: dict[Slug, Connector] = Field(min_length=1, description="Products that events are sent to, by name")
     pipelines: dict[Slug, PipelineSettings] = Field(min_length=1, description="Which source feeds which destinations")
-
-    def model_post_init(self, context: Any, /) -> None:
-        """Make every path absolute: a run does not depend on the folder it was started from."""
-        folder = self.file.parent
-        # The model is frozen for everybody else; this is its last step of construction.
-        self.__dict__["state"] = folder / self.state
-        self.__dict__["plan"] = folder / self.plan if self.plan is not None else None
-        if self.log is not None:
-            self.__dict__["log"] = self.log.model_copy(update={"file": folder / self.log.file})

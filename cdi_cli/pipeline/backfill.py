@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
 
 from cdi_cli.clock import SYSTEM_CLOCK, Clock, Instant, Window, to_datetime
-from cdi_cli.errors import CdiError, ConfigError, InterruptedRunError, ScopeError, StoppedError
+from cdi_cli.errors import CdiError, ConfigError, InterruptedRunError, ScopeError, StateError, StoppedError
 from cdi_cli.pipeline import engines
 from cdi_cli.pipeline.deliver import Deliverer
 from cdi_cli.pipeline.issue import Issuer
@@ -24,7 +24,7 @@ from cdi_cli.pipeline.opening import Opened
 from cdi_cli.pipeline.pace import Pacer
 from cdi_cli.pipeline.partition import Budget, Flow, run_partition
 from cdi_cli.pipeline.progress import Progress
-from cdi_cli.pipeline.report import Report, Stored, close_books
+from cdi_cli.pipeline.report import Report, Stored, close_books, exit_code
 from cdi_cli.pipeline.settle import Settler
 from cdi_cli.pipeline.slices import plan_partitions
 from cdi_cli.pipeline.stop import Stop
@@ -160,6 +160,8 @@ async def run_backfill(
     status = _status(error, remaining)
     stored = _stored(store, run_id)
     books = close_books(progress, stored, is_finished=status == "done")
+    with suppress(StateError) if isinstance(error, StateError) else nullcontext():
+        store.end_run(run_id, status=status, exit_code=exit_code(books, error))
     report = Report(
         pipeline=opened.pipeline,
         destination=opened.destination_name,

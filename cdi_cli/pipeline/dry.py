@@ -71,6 +71,9 @@ class DryStore:
         """Always 0."""
         return 0
 
+    def end_run(self, _run_id: int, *, status: str, exit_code: int) -> None:
+        """Nothing to record."""
+
     def settle(self, _run_id: int, settlements: Iterable[Settlement]) -> None:
         """Count what a real store would write."""
         for settlement in settlements:

@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from cdi_cli import destinations, sources
 from cdi_cli.config.settings import PipelineSettings, Settings
 from cdi_cli.destinations import Destination, DestinationContext
 from cdi_cli.events import EventBuilder, IdentitySettings, IdFormat, LifecycleSettings
-from cdi_cli.plan import CompiledPlan, compile_plan, load_plan
+from cdi_cli.pipeline.project import Project
+from cdi_cli.plan import CompiledPlan
 from cdi_cli.sources import ConsentField, Source, SourceContext, SourceSpec
 
 
@@ -48,17 +48,17 @@ class Opened:
 
 
 @asynccontextmanager
-async def open_pipeline(settings: Settings, pipeline: str, destination: str) -> AsyncIterator[Opened]:
-    """Open a pipeline of checked settings into one of its destinations; closes connections at the end.
+async def open_pipeline(project: Project, pipeline: str, destination: str) -> AsyncIterator[Opened]:
+    """Open a pipeline of a project into one of its destinations; closes connections at the end.
 
     Raises ConfigError for a plan that is wrong or a secret that cannot be read.
     """
+    settings = project.settings
     chosen = settings.pipelines[pipeline]
     source_settings = settings.sources[chosen.source]
     destination_settings = settings.destinations[destination]
-    source_spec = sources.load(source_settings.type)
-    destination_spec = destinations.load(destination_settings.type)
-    plan = compile_plan(load_plan(settings.plan, denied_fields=source_spec.denied_fields))
+    source_spec = project.source_spec(chosen.source)
+    plan = project.plan(pipeline)
     listeners: list[Opened] = []
     source = source_spec.open(
         source_settings.settings,
@@ -69,7 +69,7 @@ async def open_pipeline(settings: Settings, pipeline: str, destination: str) -> 
         ),
     )
     try:
-        target = destination_spec.open(
+        target = project.destination_spec(destination).open(
             destination_settings.settings,
             DestinationContext(
                 is_backfill=True,

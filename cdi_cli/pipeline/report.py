@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cdi_cli.errors import CdiError, ExitCode
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.state._base import OUTCOMES, Counts
 
@@ -100,6 +101,17 @@ def _store_errors(lines: tuple[StreamBooks, ...], stored: Stored) -> list[str]:
     if stored.dead_letters != rejected:
         errors.append(f"the dead letters hold {stored.dead_letters} entries of this run, the counters say {rejected}")
     return errors
+
+
+def exit_code(books: Books, error: CdiError | None) -> ExitCode:
+    """How the process ends: never 0 with loss."""
+    if error is not None:
+        return ExitCode(error.exit_code)
+    if books.errors:
+        return ExitCode.STOPPED
+    if books.total("rejected"):
+        return ExitCode.DEAD_LETTERS
+    return ExitCode.OK
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ class Settler:
 
     async def open_page(self, page: OpenPage) -> None:
         """Take in the next page of a partition; waits while too many of it are open."""
+        self._raise_failure()
         pages = self._pages.setdefault(page.partition, deque())
         while len(pages) >= OPEN_PAGES_MAX:
             self._moved.clear()

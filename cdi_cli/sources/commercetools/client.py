@@ -164,7 +164,7 @@ class Client:
                 accept=accept,
                 retry=self._divisible if ask.is_divisible else None,
             )
-        except TransientError:
+        except (TransientError, SlowAnswerError):
             if ask.is_divisible and attempts.has_run_out:
                 raise SlowAnswerError(f"{ask.what}: the server took too long") from None
             raise

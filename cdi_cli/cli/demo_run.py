@@ -1,0 +1,106 @@
+"""The demo: simulators in a child process, the real command in this one, and a look at what arrived."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cdi_cli.cli import output
+from cdi_cli.cli.backfill_run import Options
+from cdi_cli.cli.backfill_run import run as run_backfill
+from cdi_cli.cli.closing import say
+from cdi_cli.clock import Instant
+from cdi_cli.errors import ExitCode
+from cdi_cli.http import HttpClient
+from cdi_cli.pipeline.project import load_project
+from cdi_cli.sandbox import SandboxOptions, SandboxProcess, cdi_environment, cdi_yaml
+
+NOW = Instant("2026-11-01T00:00:00.000Z")
+"""The simulated shop's last day: fixed, so that a second demo meets the same orders."""
+SINCE = "2024-10-01"
+RATE = 5000.0
+"""Segment's own pace is 500 events/s by default; nobody wants to wait for a simulator."""
+STATE = Path(".cdi") / "state.db"
+SAMPLES = ("identify", "Order Completed", "Order Refunded")
+
+
+def run(orders: int, folder: Path, *, is_fresh: bool) -> ExitCode:
+    """Run the demo in `folder`; returns the backfill's exit code."""
+    talk = output.talk()
+    folder.mkdir(parents=True, exist_ok=True)
+    state = folder / STATE
+    if is_fresh:
+        for path in state.parent.glob(f"{state.name}*") if state.parent.is_dir() else ():
+            path.unlink()
+    is_again = state.exists()
+    options = SandboxOptions(orders=orders, now=NOW)
+    say(talk, f"starting a simulated commercetools shop ({orders:,} orders) and a simulated Segment ...")
+    with SandboxProcess(options) as sandbox:
+        config = folder / "cdi.yaml"
+        config.write_text(cdi_yaml(sandbox.url, options), encoding="utf-8")
+        os.environ.update(cdi_environment(options))
+        say(talk, f"$ cdi backfill --config {config} --since {SINCE} --rate {RATE:g}")
+        code = run_backfill(load_project(config), Options(pipeline="main", since=SINCE, rate=RATE))
+        applied = asyncio.run(_applied(sandbox.url))
+        _show(applied, folder, is_again=is_again)
+    return code
+
+
+async def _applied(url: str) -> list[dict[str, Any]]:
+    """The messages that the simulated Segment applied, asked over HTTP."""
+    client = HttpClient()
+    try:
+        response = await client.request("GET", f"{url}/_sandbox/segment/applied", what="sandbox")
+    finally:
+        await client.close()
+    return [msgspec.json.decode(line) for line in response.body.splitlines() if line]
+
+
+def _show(applied: Sequence[dict[str, Any]], folder: Path, *, is_again: bool) -> None:
+    data, talk = output.data(), output.talk()
+    if applied:
+        say(data, "")
+        say(data, "three of the events, as Segment got them:")
+        for name in SAMPLES:
+            message = next((one for one in applied if name in (one.get("event"), one["type"])), None)
+            if message is not None:
+                data.print_json(msgspec.json.encode(_short(message)).decode(), indent=2)
+    ids = {message["messageId"] for message in applied}
+    say(
+        data,
+        f"the simulated Segment applied {len(applied):,} messages, {len(ids):,} distinct ids; revenue it saw: {revenue(applied)}",
+    )
+    say(talk, "")
+    if is_again:
+        say(talk, "this demo ran before: what was delivered then was recognised and not sent again")
+    say(talk, "try next:")
+    say(talk, "  run `cdi demo` again                              nothing is sent twice")
+    say(talk, "  run `cdi demo --fresh --orders 50000`, kill -9 it, run it again without --fresh: it resumes")
+    say(talk, f"  look at {folder / 'cdi.yaml'}; make your own with `cdi init`")
+
+
+def revenue(applied: Sequence[dict[str, Any]]) -> str:
+    """Completed orders' totals less refunds, by currency, exact."""
+    totals: dict[str, Decimal] = {}
+    for message in applied:
+        properties = message.get("properties", {})
+        sign = {"Order Completed": 1, "Order Refunded": -1}.get(message.get("event", ""), 0)
+        if sign and "currency" in properties:
+            amount = properties["total"] if sign > 0 else properties["refund_amount"]
+            currency = properties["currency"]
+            totals[currency] = totals.get(currency, Decimal(0)) + sign * Decimal(str(amount))
+    return ", ".join(f"{amount:,} {currency}" for currency, amount in sorted(totals.items())) or "none"
+
+
+def _short(message: dict[str, Any]) -> dict[str, Any]:
+    """The message with its list of products cut to one: enough to see."""
+    properties = message.get("properties", {})
+    if len(properties.get("products", ())) > 1:
+        return {**message, "properties": {**properties, "products": properties["products"][:1]}}
+    return message

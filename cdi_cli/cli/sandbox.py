@@ -1,0 +1,111 @@
+"""`cdi sandbox`: local simulators of the platforms, to try things on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_PORT = 8137
+
+
+def serve(
+    orders: Annotated[int, typer.Option("--orders", min=0, max=2_000_000, help="Orders in the simulated shop")] = 5000,
+    seed: Annotated[int, typer.Option("--seed", help="Equal seeds make equal data")] = 1,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 for any free one")
+    ] = DEFAULT_PORT,
+    latency: Annotated[int, typer.Option("--latency", min=0, help="Milliseconds that every call waits")] = 0,
+    poison: Annotated[int, typer.Option("--poison", min=0, help="Orders that cannot be read")] = 0,
+    write_config: Annotated[
+        Path | None,
+        typer.Option("--write-config", help="Write a cdi.yaml for this sandbox to this new file", show_default=False),
+    ] = None,
+) -> None:
+    """Run simulators of commercetools and Segment on this machine until Ctrl-C.
+
+    Example: cdi sandbox serve --orders 20000 --write-config cdi.yaml
+    """
+    import asyncio
+
+    from cdi_cli.cli import output
+    from cdi_cli.cli.closing import say
+    from cdi_cli.sandbox import SandboxOptions, cdi_environment, cdi_yaml
+    from cdi_cli.sandbox import serve as serve_sandbox
+
+    options = SandboxOptions(orders=orders, seed=seed, port=port, latency_ms=latency, poison=poison)
+    talk = output.talk()
+
+    def on_ready(url: str) -> None:
+        if write_config is not None:
+            _write_new(write_config, cdi_yaml(url, options))
+        say(output.data(), url)
+        say(talk, f"a shop with {orders:,} orders and a Segment are listening; Ctrl-C ends them")
+        for name, value in cdi_environment(options).items():
+            say(talk, f"export {name}={value}")
+        if write_config is not None:
+            say(talk, f"settings: {write_config}")
+
+    say(talk, f"making {orders:,} orders ...")
+    try:
+        asyncio.run(serve_sandbox(options, on_ready))
+    except KeyboardInterrupt:
+        say(talk, "sandbox ended")
+
+
+def seed_(
+    orders: Annotated[int, typer.Option("--orders", min=1, max=1_000_000, help="Orders to add")],
+    url: Annotated[str, typer.Option("--url", help="The running sandbox")] = f"http://127.0.0.1:{DEFAULT_PORT}",
+    seed: Annotated[int, typer.Option("--seed", help="Equal seeds make equal data")] = 2,
+) -> None:
+    """Add orders, with their customers, carts and payments, to a running sandbox.
+
+    Example: cdi sandbox seed --orders 1000
+    """
+    import asyncio
+
+    from cdi_cli.cli import output
+    from cdi_cli.cli.closing import say
+
+    added = asyncio.run(_seed(url.rstrip("/"), orders, seed))
+    say(output.data(), f"added {added:,} orders to {url}")
+
+
+async def _seed(url: str, orders: int, seed: int) -> int:
+    import json
+
+    from cdi_cli.errors import RefusedError
+    from cdi_cli.http import HttpClient, RetryPolicy
+
+    client = HttpClient(retry=RetryPolicy(attempts=1))
+    try:
+        response = await client.request(
+            "POST",
+            f"{url}/_sandbox/seed",
+            what="sandbox",
+            headers={"Content-Type": "application/json"},
+            content=json.dumps({"orders": orders, "seed": seed}).encode(),
+        )
+    finally:
+        await client.close()
+    if response.status != 200:
+        raise RefusedError(
+            f"the sandbox answered {response.status}",
+            status=response.status,
+            where=url,
+            hint="is a `cdi sandbox serve` there?",
+        )
+    return int(response.json()["orders"])
+
+
+def _write_new(path: Path, text: str) -> None:
+    from cdi_cli.errors import ConfigError
+
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ConfigError(f"{path} exists", hint="name another file, or remove it") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None

@@ -1,0 +1,110 @@
+"""Names in a settings file that must exist elsewhere: sources, destinations, streams, categories, kinds, id fields.
+
+Works on the data as written, so that these mistakes are reported together with all others. A part of the wrong shape is
+passed over: its shape is already a mistake.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cdi_cli.config.document import Document, KeyPath
+from cdi_cli.config.problems import looks_like_credential, suggestion
+from cdi_cli.secrets import MASK
+
+if TYPE_CHECKING:
+    from cdi_cli.config.load import Known
+
+_FIELD = re.compile(r"\{([^{}]*)\}")
+
+
+def check_references(document: Document, known: Known) -> None:
+    """Note every name that leads nowhere in the document's problems."""
+    for name, pipeline in _mapping(document.data.get("pipelines")).items():
+        if isinstance(pipeline, dict):
+            _check_pipeline(document, known, ("pipelines", name), pipeline)
+
+
+def _check_pipeline(document: Document, known: Known, path: KeyPath, pipeline: dict[str, Any]) -> None:
+    sources = _mapping(document.data.get("sources"))
+    destinations = _mapping(document.data.get("destinations"))
+    source = pipeline.get("source")
+    if isinstance(source, str):
+        _expect(document, (*path, "source"), source, list(sources), "source")
+    _expect_each(document, (*path, "destinations"), pipeline.get("destinations"), list(destinations), "destination")
+    source_type = _mapping(sources.get(source)).get("type") if isinstance(source, str) else None
+    if source_type in known.sources.names:
+        streams = known.streams(str(source_type))
+        _expect_each(document, (*path, "streams"), pipeline.get("streams"), streams, "stream")
+    categories = list(_mapping(pipeline.get("consent")))
+    _expect_each(document, (*path, "require_consent"), pipeline.get("require_consent"), categories, "consent category")
+    _check_gates(document, path, pipeline.get("destinations"), destinations, categories)
+    off = _mapping(pipeline.get("lifecycle")).get("off")
+    _expect_each(document, (*path, "lifecycle", "off"), off, list(known.kinds), "lifecycle kind")
+    _check_ids(document, known.id_fields, (*path, "ids"), _mapping(pipeline.get("ids")))
+
+
+def _expect(document: Document, path: KeyPath, value: str, names: Sequence[str], noun: str) -> None:
+    if value not in names:
+        shown = MASK if looks_like_credential(value) else value
+        hint = suggestion(value, names) or f"this file has no {noun}"
+        document.problem(path, f"unknown {noun} `{shown}`", hint=hint)
+
+
+def _expect_each(document: Document, path: KeyPath, values: Any, names: Sequence[str], noun: str) -> None:
+    seen: set[str] = set()
+    for number, value in enumerate(values if isinstance(values, list) else ()):
+        if not isinstance(value, str):
+            continue
+        _expect(document, (*path, number), value, names, noun)
+        if value in seen:
+            document.problem((*path, number), f"{noun} `{value}` is listed twice", hint="remove one of them")
+        seen.add(value)
+
+
+def _check_gates(document: Document, path: KeyPath, names: Any, destinations: dict[str, Any], categories: list[str]) -> None:
+    """A destination that requires a consent which the pipeline does not read would never get an event."""
+    for number, name in enumerate(names if isinstance(names, list) else ()):
+        required = _mapping(destinations.get(name)).get("require_consent") if isinstance(name, str) else None
+        for category in required if isinstance(required, list) else ():
+            if isinstance(category, str) and category not in categories:
+                document.problem(
+                    (*path, "destinations", number),
+                    f"destination `{name}` requires the consent `{category}`, which this pipeline does not read",
+                    hint=f"say under `consent` where the record keeps `{category}`",
+                )
+
+
+def _check_ids(document: Document, fields: Collection[str], path: KeyPath, forms: dict[str, Any]) -> None:
+    """An own id form names known fields only, tells one entity from another, and is not shared by two events."""
+    owner: dict[str, str] = {}
+    for event, form in forms.items():
+        here = (*path, event)
+        if not isinstance(form, str):
+            continue
+        used = _FIELD.findall(form)
+        for field in used:
+            if field not in fields:
+                document.problem(here, f"unknown field `{{{field}}}` in an id", hint=suggestion(field, sorted(fields)))
+        if "{" in _FIELD.sub("", form) or "}" in _FIELD.sub("", form):
+            document.problem(here, "a brace in an id must open and close a field", hint="for example `{entity_number}`")
+        elif not {"entity_id", "entity_number", "discriminator"} & set(used):
+            document.problem(
+                here,
+                f"every `{event}` would have the same id",
+                hint="add `{entity_number}` or `{entity_id}` to the form",
+            )
+        if form in owner and "event" not in used:
+            document.problem(here, f"`{event}` and `{owner[form]}` would share their ids", hint="add `{event}` to the form")
+        owner.setdefault(form, event)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def fields_of(form: str) -> Iterator[str]:
+    """The fields that an id form uses, in order."""
+    yield from _FIELD.findall(form)

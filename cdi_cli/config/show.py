@@ -1,0 +1,94 @@
+"""The settings as they are understood: every default filled in, every path absolute, secrets as references only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from cdi_cli.config.settings import Connector, Settings
+from cdi_cli.config.types import SecretReference
+from cdi_cli.errors import ConfigError
+from cdi_cli.secrets import REDACTOR
+
+_MARK = re.compile(r"cdi-secret-(\d+)-mark")
+
+
+def secrets_of(settings: Settings) -> dict[str, SecretReference]:
+    """Every secret that the settings refer to, by its dotted path, in the order of the file."""
+    return {path: value for path, value in _walk(settings, "") if isinstance(value, SecretReference)}
+
+
+def show_json(settings: Settings) -> dict[str, Any]:
+    """Effective settings as plain data; a secret is `{"reference": ..., "is_set": ...}`."""
+    shown = _show(settings, lambda secret: {"reference": secret.text, "is_set": state_of(secret) is None})
+    assert isinstance(shown, dict)
+    return shown
+
+
+def show_yaml(settings: Settings) -> str:
+    """Effective settings as YAML that could be a `cdi.yaml` again; a comment says whether each secret is set."""
+    found: list[SecretReference] = []
+
+    def mark(secret: SecretReference) -> str:
+        found.append(secret)
+        return f"cdi-secret-{len(found) - 1}-mark"
+
+    shown = _show(settings, mark)
+    text = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100)
+
+    def unmark(match: re.Match[str]) -> str:
+        secret = found[int(match.group(1))]
+        problem = state_of(secret)
+        return f"{_scalar(secret.text)}  # {'set' if problem is None else f'NOT SET: {problem}'}"
+
+    return _MARK.sub(unmark, text)
+
+
+def state_of(secret: SecretReference) -> str | None:
+    """What is wrong with a reference, or None when a secret is there."""
+    try:
+        secret.resolve()
+    except ConfigError as error:
+        return error.message
+    return None
+
+
+def _scalar(text: str) -> str:
+    return yaml.safe_dump(text, allow_unicode=True, width=10_000).removesuffix("\n").removesuffix("\n...")
+
+
+def _show(value: Any, secret: Any) -> Any:
+    if isinstance(value, SecretReference):
+        return secret(value)
+    if isinstance(value, Connector):
+        fields = _show(value.settings, secret)
+        return {"type": value.type, **{name: each for name, each in fields.items() if name != "type"}}
+    if isinstance(value, BaseModel):
+        fields = {name: getattr(value, name) for name, field in type(value).model_fields.items() if not field.exclude}
+        return {name: _show(each, secret) for name, each in fields.items() if each is not None}
+    if isinstance(value, Mapping):
+        return {str(name): _show(each, secret) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_show(each, secret) for each in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return REDACTOR(str(value))
+
+
+def _walk(value: Any, path: str) -> list[tuple[str, Any]]:
+    """All leaves below a value with their dotted paths."""
+    if isinstance(value, Connector):
+        return _walk(value.settings, path)
+    if isinstance(value, BaseModel):
+        items = [(name, getattr(value, name)) for name in type(value).model_fields]
+    elif isinstance(value, Mapping):
+        items = [(str(name), each) for name, each in value.items()]
+    elif isinstance(value, list | tuple):
+        return [leaf for number, each in enumerate(value) for leaf in _walk(each, f"{path}[{number}]")]
+    else:
+        return [(path, value)]
+    return [leaf for name, each in items for leaf in _walk(each, f"{path}.{name}" if path else name)]

@@ -1,0 +1,198 @@
+"""From a planned event to straight Python: the source of one function that maps an occurrence to properties.
+
+    def map_properties(occurrence, raw):
+        subjects = occurrence.subjects
+        order = subjects['order']
+        x1 = order.number                      # every path once, its prefixes shared, null-safe
+        x2 = order.lines
+        out = {}
+        if x1:
+            out['order_id'] = x1
+        ...
+
+Only names that the commerce entities and trigger list declare become identifiers; everything a plan's author wrote (property
+names, constants, separators, record fields) enters as a literal made by `repr`, or not at all.
+
+A value that is missing, an empty text, list or object leaves nothing behind: no key, no null. An amount too large for an exact
+JSON number is left as text, which the check then reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cdi_cli.plan.model import PlannedEvent, Property
+from cdi_cli.plan.paths import Path, Step
+from cdi_cli.plan.record import RecordReader
+from cdi_cli.plan.shapes import RAW, Shape, entity_shape
+
+Target = Callable[[str], str]
+"""Makes the statement that puts a value where it belongs."""
+
+_FALSY_IS_MISSING = frozenset({"text", "instant", "list", "map"})
+
+
+@dataclass(slots=True)
+class _Scope:
+    """A block of code: the top of the function, or what is done with the current `item`."""
+
+    item: str
+    prelude: list[str] = field(default_factory=list)
+    body: list[str] = field(default_factory=list)
+    values: dict[tuple[Step, ...], tuple[str, Shape]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A value that may feed a property: the local that holds it, its shape."""
+
+    local: str
+    shape: Shape
+
+    @property
+    def test(self) -> str:
+        """The condition under which it has a value; empty when it always has one."""
+        if self.shape.kind in _FALSY_IS_MISSING:
+            return self.local
+        return f"{self.local} is not None" if self.shape.is_optional else ""
+
+
+class Generator:
+    """Writes the mapping function of one event; `record` reads what it takes from the raw record."""
+
+    def __init__(self, event: PlannedEvent, subjects: dict[str, type]) -> None:
+        self._event = event
+        self._subjects = {name: entity_shape(entity) for name, entity in subjects.items()}
+        paths = {path.steps: None for _, each in event.walk() for path in each.sources if path.root == "record"}
+        self.record = RecordReader(paths) if paths else None
+        self._top = _Scope("")
+        self._scopes = [self._top]
+        self._count = 0
+
+    def source(self) -> str:
+        """The source of the function `map_properties(occurrence, raw)`."""
+        self._write_object("out", self._event.properties)
+        used = {path.root for _, each in self._event.walk() for path in each.sources}
+        head = [f"{name} = subjects[{name!r}]" for name in self._subjects if name in used]
+        if head:
+            head.insert(0, "subjects = occurrence.subjects")
+        if self.record is not None:
+            head.append("record = read(raw)")
+        lines = [*head, *self._top.prelude, *self._top.body, "return out"]
+        return "def map_properties(occurrence, raw):\n" + "".join(f"    {line}\n" for line in lines)
+
+    def _local(self, prefix: str) -> str:
+        self._count += 1
+        return f"{prefix}{self._count}"
+
+    def _write(self, *lines: str) -> None:
+        self._scopes[-1].body.extend(lines)
+
+    def _write_object(self, local: str, properties: tuple[Property, ...]) -> None:
+        """Code that fills a new dict with properties."""
+        self._write(f"{local} = {{}}")
+        for each in properties:
+            self._write_value(each, lambda value, name=each.name: f"{local}[{name!r}] = {value}")  # type: ignore[misc]
+
+    def _write_value(self, each: Property, target: Target) -> None:
+        if each.is_constant:
+            self._write(target(repr(each.constant)))
+        elif each.properties:
+            self._write_composed(each, target)
+        elif each.items is not None and each.sources and not _is_plain_list(each):
+            self._write_list(each, target)
+        else:
+            self._write_choice([(self._candidate(path), self._convert(path, each)) for path in each.sources], target)
+
+    def _write_choice(self, choices: list[tuple[_Candidate, str]], target: Target) -> None:
+        """`if` the first has a value, put it; `elif` the second has one; a value that is always there ends the chain."""
+        word = "if"
+        for candidate, expression in choices:
+            if not candidate.test:
+                self._write(target(expression)) if word == "if" else self._write("else:", f"    {target(expression)}")
+                return
+            self._write(f"{word} {candidate.test}:", f"    {target(expression)}")
+            word = "elif"
+
+    def _convert(self, path: Path, each: Property) -> str:
+        """The expression that turns a value with a value into JSON."""
+        local, kind = self._candidate(path).local, path.shape.kind
+        if kind == "raw":
+            return f"join_raw({local}, {each.join!r})" if each.join is not None else local
+        if each.join is not None:
+            return f"{each.join!r}.join({local})"
+        return {"money": f"number({local})", "list": f"list({local})", "map": f"dict({local})"}.get(kind, local)
+
+    def _write_composed(self, each: Property, target: Target) -> None:
+        """An object put together from properties, of the current subjects or of the object its `from` leads to."""
+        made = self._local("o")
+        if not each.sources:
+            self._write_object(made, each.properties)
+            self._write(f"if {made}:", f"    {target(made)}")
+            return
+        local, shape = self._first(each)
+        scope = self._inside(local, lambda: self._write_object(made, each.properties))
+        scope.body.extend([f"if {made}:", f"    {target(made)}"])
+        self._write_block(f"if {local}.__class__ is dict:" if shape is RAW else f"if {local} is not None:", scope)
+        if shape is RAW:
+            self._write(f"elif {local} is not None:", f"    {target(local)}")
+
+    def _write_list(self, each: Property, target: Target) -> None:
+        """A list whose elements are mapped one by one."""
+        assert each.items is not None
+        items = each.items
+        local, shape = self._first(each)
+        made, item = self._local("a"), self._local("i")
+        scope = self._inside(item, lambda: self._write_value(items, lambda value: f"{made}.append({value})"))
+        loop = _Scope("", body=[f"{made} = []", f"for {item} in {local}:", *_indented(scope)])
+        loop.body.extend([f"if {made}:", f"    {target(made)}"])
+        self._write_block(f"if {local}.__class__ is list:" if shape is RAW else f"if {local}:", loop)
+        if shape is RAW:
+            self._write(f"elif {local} is not None:", f"    {target(local)}")
+
+    def _inside(self, item: str, write: Callable[[], None]) -> _Scope:
+        """The code that `write` writes with `item` as the current element."""
+        scope = _Scope(item)
+        self._scopes.append(scope)
+        write()
+        return self._scopes.pop()
+
+    def _write_block(self, header: str, scope: _Scope) -> None:
+        self._write(header, *_indented(scope))
+
+    def _first(self, each: Property) -> tuple[str, Shape]:
+        """A local that holds the first of the sources that has a value; they all have the same kind of shape."""
+        candidates = [self._candidate(path) for path in each.sources]
+        if len(candidates) == 1:
+            return candidates[0].local, each.sources[0].shape
+        local = self._local("x")
+        chosen = candidates[-1].local
+        for candidate in reversed(candidates[:-1]):
+            chosen = f"{candidate.local} if {candidate.test} else {chosen}" if candidate.test else candidate.local
+        self._write(f"{local} = {chosen}")
+        return local, each.sources[0].shape
+
+    def _candidate(self, path: Path) -> _Candidate:
+        if path.root == "record":
+            return _Candidate(self._record_value(path.steps), RAW)
+        if path.root in self._subjects:
+            return _Candidate(*self._entity_value(self._top, path.root, self._subjects[path.root], path))
+        scope = self._scopes[-1]
+        if path.shape is RAW:
+            return _Candidate(self._raw_item_value(scope, path.steps), RAW)
+        return _Candidate(*self._entity_value(scope, scope.item, path.shape, path))
+
+    def _entity_value(self, scope: _Scope, start: str, shape: Shape, path: Path) -> tuple[str, Shape]:
+        raise AssertionError
+
+
+def _is_plain_list(each: Property) -> bool:
+    """Whether the elements are sent as they are, so that the list can be copied whole."""
+    items = each.items
+    assert items is not None
+    return not items.properties and all(path.root == "item" and not path.steps for path in items.sources) and not items.join
+
+
+def _indented(scope: _Scope) -> list[str]:
+    return [f"    {line}" for line in (*scope.prelude, *scope.body)]

@@ -1,0 +1,1 @@
+"""The commercetools simulator: OAuth, query endpoints with the real paging and predicate rules, and its data."""

@@ -1,0 +1,198 @@
+"""Jobs, partitions and runs as rows.
+
+A job's own row and each partition's row carry a checksum over everything that decides what is read next: a wrong cursor
+would skip or repeat data without a trace, so a row that does not match its checksum is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cdi_cli.clock import Instant, Window
+from cdi_cli.errors import StateError
+from cdi_cli.sources import Cursor
+from cdi_cli.state._base import Job, JobSpec, Partition, RunRow
+from cdi_cli.state.failures import damaged
+from cdi_cli.state.lock import is_alive
+from cdi_cli.state.schema import checksum
+
+BACKFILL = "backfill"
+RUNNING = "running"
+KILLED = "killed"
+
+_SPEC = "kind, pipeline, source, destination, streams, since, until, asked, fingerprint, plan_version, server_started_at"
+_PARTITION = "number, stream, since, until, expected, cursor, is_done"
+_JOB = "id, status, started_at, ended_at, crc, " + _SPEC
+_JOB_COLUMNS = 5 + _SPEC.count(",") + 1
+
+NEWEST_JOB = f"SELECT {_JOB} FROM jobs WHERE pipeline = ? AND destination = ? ORDER BY id DESC LIMIT 1"
+PARTITIONS = f"SELECT {_PARTITION}, crc FROM partitions WHERE job_id = ? ORDER BY id"
+RUNS = (
+    f"SELECT runs.id, job_id, pid, runs.started_at, runs.ended_at, runs.status, exit_code, host, "
+    f"{', '.join(f'jobs.{column}' for column in _JOB.split(', '))} "
+    "FROM runs JOIN jobs ON jobs.id = job_id ORDER BY runs.id DESC LIMIT ?"
+)
+_RUN_COLUMNS = 8
+LAST_GOOD_RUN = "SELECT max(ended_at) FROM runs WHERE exit_code = 0"
+
+
+def job_of(row: Sequence[Any], path: Path) -> Job:
+    """The job of a row in the order of `_JOB`; raises StateError when it is damaged."""
+    number, status, started_at, ended_at, crc, *spec = row
+    if checksum(number, *spec) != crc:
+        raise damaged(f"job {number} does not match its checksum", path)
+    _, pipeline, source, destination, streams, since, until, asked, fingerprint, plan_version, server_started_at = spec
+    return Job(
+        id=number,
+        spec=JobSpec(
+            pipeline=pipeline,
+            source=source,
+            destination=destination,
+            streams=tuple(json.loads(streams)),
+            window=Window(Instant(since), Instant(until)),
+            asked=asked,
+            fingerprint=fingerprint,
+            plan_version=plan_version,
+            server_started_at=Instant(server_started_at),
+        ),
+        status=status,
+        started_at=Instant(started_at),
+        ended_at=Instant(ended_at) if ended_at is not None else None,
+    )
+
+
+def insert_job(db: sqlite3.Connection, spec: JobSpec, partitions: Iterable[Partition], now: Instant) -> int:
+    """Store a job and its partitions, abandon the open one before it; returns the job's number."""
+    db.execute(
+        "UPDATE jobs SET status = 'abandoned', ended_at = ? WHERE pipeline = ? AND destination = ? AND status = 'open'",
+        (now, spec.pipeline, spec.destination),
+    )
+    (last,) = db.execute("SELECT coalesce(max(id), 0) FROM jobs").fetchone()
+    number = int(last) + 1
+    values = (
+        BACKFILL,
+        spec.pipeline,
+        spec.source,
+        spec.destination,
+        json.dumps(spec.streams),
+        spec.window.since,
+        spec.window.until,
+        spec.asked,
+        spec.fingerprint,
+        spec.plan_version,
+        spec.server_started_at,
+    )
+    marks = ", ".join("?" * _JOB_COLUMNS)
+    db.execute(
+        f"INSERT INTO jobs ({_JOB}) VALUES ({marks})", (number, "open", now, None, checksum(number, *values), *values)
+    )
+    db.executemany(
+        f"INSERT INTO partitions (job_id, {_PARTITION}, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        ((number, *row, checksum(number, *row)) for row in map(_row_of, partitions)),
+    )
+    return number
+
+
+def _row_of(partition: Partition) -> tuple[str | int | None, ...]:
+    window = partition.window
+    return (
+        partition.number,
+        partition.stream,
+        window.since,
+        window.until,
+        partition.expected,
+        partition.cursor,
+        int(partition.is_done),
+    )
+
+
+def partition_of(row: Sequence[Any], job_id: int, path: Path) -> Partition:
+    """The partition of a row (`_PARTITION`, checksum); raises StateError naming it when it is damaged."""
+    *values, crc = row
+    if checksum(job_id, *values) != crc:
+        raise damaged(f"partition {values[0]} of job {job_id} does not match its checksum", path)
+    number, stream, since, until, expected, cursor, is_done = values
+    return Partition(
+        number=number,
+        stream=stream,
+        window=Window(Instant(since), Instant(until)),
+        cursor=Cursor(cursor) if cursor is not None else None,
+        is_done=bool(is_done),
+        expected=expected,
+    )
+
+
+def read_partition(db: sqlite3.Connection, job_id: int, number: int, path: Path) -> Partition:
+    """One partition; raises StateError when it is missing or damaged."""
+    row = db.execute(
+        f"SELECT {_PARTITION}, crc FROM partitions WHERE job_id = ? AND number = ?", (job_id, number)
+    ).fetchone()
+    if row is None:
+        raise StateError(f"the checkpoint file has no partition {number} of job {job_id}", where=str(path))
+    return partition_of(row, job_id, path)
+
+
+def write_progress(db: sqlite3.Connection, job_id: int, partition: Partition) -> None:
+    """Store the cursor and the end of a partition, with the checksum of the whole row."""
+    db.execute(
+        "UPDATE partitions SET cursor = ?, is_done = ?, crc = ? WHERE job_id = ? AND number = ?",
+        (
+            partition.cursor,
+            int(partition.is_done),
+            checksum(job_id, *_row_of(partition)),
+            job_id,
+            partition.number,
+        ),
+    )
+
+
+def insert_run(db: sqlite3.Connection, job_id: int, now: Instant) -> int:
+    """Store that this process works on a job from now on; returns the run's number."""
+    done = db.execute(
+        "INSERT INTO runs (job_id, pid, host, started_at, status, ledger_after, letters_after) VALUES (?, ?, ?, ?, ?, "
+        "(SELECT coalesce(max(id), 0) FROM ledger), (SELECT coalesce(max(id), 0) FROM dead_letters))",
+        (job_id, os.getpid(), socket.gethostname(), now, RUNNING),
+    )
+    assert done.lastrowid is not None
+    return done.lastrowid
+
+
+def finish_run(db: sqlite3.Connection, run_id: int, *, status: str, exit_code: int, now: Instant) -> bool:
+    """Store how a run ended, and that its job is done when no partition is left; False when there is no such run."""
+    found = db.execute(
+        "UPDATE runs SET ended_at = ?, status = ?, exit_code = ? WHERE id = ?", (now, status, exit_code, run_id)
+    )
+    db.execute(
+        "UPDATE jobs SET status = 'done', ended_at = ? WHERE status = 'open' AND id = (SELECT job_id FROM runs WHERE id = ?) "
+        "AND NOT EXISTS (SELECT 1 FROM partitions WHERE job_id = jobs.id AND is_done = 0)",
+        (now, run_id),
+    )
+    return found.rowcount == 1
+
+
+def mark_killed(db: sqlite3.Connection) -> None:
+    """Every run that still counts as running was killed: the caller holds the lock, so none can be alive."""
+    db.execute("UPDATE runs SET status = ? WHERE status = ?", (KILLED, RUNNING))
+
+
+def run_of(row: Sequence[Any], path: Path) -> tuple[RunRow, Job]:
+    """The run and its job of a row of `RUNS`; one that is "running" without a living process shows as "killed"."""
+    number, job_id, pid, started_at, ended_at, status, exit_code, host = row[:_RUN_COLUMNS]
+    if status == RUNNING and not is_alive(pid, host):
+        status = KILLED
+    run = RunRow(
+        id=number,
+        job_id=job_id,
+        pid=pid,
+        started_at=Instant(started_at),
+        ended_at=Instant(ended_at) if ended_at is not None else None,
+        status=status,
+        exit_code=exit_code,
+    )
+    return run, job_of(row[_RUN_COLUMNS:], path)

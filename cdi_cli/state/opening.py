@@ -1,0 +1,140 @@
+"""Opening the checkpoint file: what is checked, in which order, before anything may be written to it.
+
+For writing: folder, lock, header, schema, quick check, sign in (epoch + 1). For reading: header and schema only. Nothing here
+ever repairs, replaces or empties a file: what cannot be used is refused with the reason, and stays as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from cdi_cli.clock import SYSTEM_CLOCK, Clock
+from cdi_cli.errors import StateError
+from cdi_cli.state.connection import Reader, Writer, connect
+from cdi_cli.state.failures import damaged, translate, translate_os
+from cdi_cli.state.files import check_file, prepare_folder
+from cdi_cli.state.jobs import LAST_GOOD_RUN, mark_killed
+from cdi_cli.state.lock import acquire, read_holder
+from cdi_cli.state.schema import check_header, check_version, create
+from cdi_cli.state.store import SqliteStore
+
+CHECK_SECONDS_MAX = 0.5
+"""Time for SQLite's quick check after an orderly close: enough for some hundred megabytes."""
+CHECK_AFTER_CRASH_SECONDS_MAX = 10.0
+
+
+def open_for_writing(path: Path, clock: Clock) -> SqliteStore:
+    """The store at `path`, made if it is missing, locked; raises LockedError or StateError."""
+    real = path.resolve()  # two names of one file must be one lock
+    prepare_folder(real.parent)
+    with ExitStack() as undo:
+        try:
+            lock = acquire(real)
+            undo.callback(lock.release)
+            if not os.path.lexists(real):
+                create(real)
+            check_file(real)
+            check_header(real)
+            write_db = connect(real, read_only=False)
+            undo.callback(write_db.close)
+            _check(write_db, real, clock)
+            epoch = _sign_in(write_db, clock)
+            read_db = connect(real, read_only=True)
+        except sqlite3.Error as error:
+            raise _with_last_good_run(translate(error, real), real) from error
+        except OSError as error:
+            raise translate_os(error, real) from error
+        undo.pop_all()
+    return SqliteStore(Reader(read_db, real), Writer(write_db, real, epoch), real, clock, lock.release)
+
+
+def open_for_reading(path: Path) -> SqliteStore:
+    """The store at `path` without a lock, for looking only; raises StateError, also when there is no file."""
+    real = path.resolve()
+    if not real.exists():
+        raise StateError("there is no checkpoint file yet", where=str(real), hint="run `cdi backfill` first")
+    try:
+        check_header(real)
+        db = _connect_for_reading(real)
+        try:
+            check_version(db, real)
+        except BaseException:
+            db.close()
+            raise
+    except sqlite3.Error as error:
+        raise _with_last_good_run(translate(error, real), real) from error
+    except OSError as error:
+        raise translate_os(error, real) from error
+    return SqliteStore(Reader(db, real), None, real, SYSTEM_CLOCK, lambda: None)
+
+
+def _connect_for_reading(path: Path) -> sqlite3.Connection:
+    """A connection that reads; on a medium that cannot be written to, where nobody writes, one without SQLite's locks."""
+    try:
+        db = connect(path, read_only=True)
+        db.execute("SELECT 1 FROM writer").fetchall()
+    except sqlite3.OperationalError:
+        wal = Path(f"{path}-wal")
+        if os.access(path.parent, os.W_OK) or (wal.exists() and wal.stat().st_size):
+            raise
+        return connect(path, read_only=True, immutable=True)
+    return db
+
+
+def _check(db: sqlite3.Connection, path: Path, clock: Clock) -> None:
+    check_version(db, path)
+    seconds_max = CHECK_SECONDS_MAX if read_holder(db).is_clean else CHECK_AFTER_CRASH_SECONDS_MAX
+    if not is_sound(db, seconds_max, clock.monotonic):
+        raise _with_last_good_run(damaged("SQLite's check of its pages failed", path), path)
+
+
+def is_sound(db: sqlite3.Connection, seconds_max: float, monotonic: Callable[[], float] = time.monotonic) -> bool:
+    """Whether SQLite's quick check finds nothing wrong in the time given; a large file is checked as far as that gets.
+
+    Raises sqlite3.Error when the check itself cannot go on.
+    """
+    deadline = monotonic() + seconds_max
+    db.set_progress_handler(lambda: monotonic() > deadline, 10_000)
+    try:
+        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        return True
+    finally:
+        db.set_progress_handler(None, 0)
+    return bool(verdict == "ok")
+
+
+def _sign_in(db: sqlite3.Connection, clock: Clock) -> int:
+    """Become the writer: from here on no other process can settle. Returns the epoch."""
+    db.execute("BEGIN IMMEDIATE")
+    db.execute(
+        "UPDATE writer SET epoch = epoch + 1, pid = ?, host = ?, started_at = ?, is_clean = 0 WHERE id = 1",
+        (os.getpid(), socket.gethostname(), clock.instant()),
+    )
+    mark_killed(db)
+    epoch = read_holder(db).epoch
+    db.execute("COMMIT")
+    return epoch
+
+
+def _with_last_good_run(error: StateError, path: Path) -> StateError:
+    """The error with the end of the last good run in its message, if the file can still tell."""
+    try:
+        db = connect(path, read_only=True)
+        try:
+            (ended_at,) = db.execute(LAST_GOOD_RUN).fetchone()
+        finally:
+            db.close()
+    except sqlite3.Error:
+        return error
+    if not ended_at:
+        return error
+    return StateError(f"{error.message}; the last good run ended at {ended_at}", where=error.where, hint=error.hint)
