@@ -19,12 +19,10 @@ EPOCH_SECONDS_MIN = 1e9
 
 
 class AttemptFailedError(TransientError):
-    """One attempt did not get a usable answer; `cause` says why in a few words, `pause_seconds` what the server asked for.
-
-    `is_throttled`: the server said "too many requests".
-    """
+    """One attempt did not get a usable answer."""
 
     def __init__(self, cause: str, *, pause_seconds: float | None = None, is_throttled: bool = False) -> None:
+        """`cause` says why in a few words, `pause_seconds` what the server asked for, `is_throttled` that it said 429."""
         super().__init__(cause)
         self.cause = cause
         self.pause_seconds = pause_seconds

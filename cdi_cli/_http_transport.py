@@ -12,6 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -87,11 +88,11 @@ class Transport:
     async def _lease(self) -> _Pool:
         pool = self._pool
         if pool is None or time.monotonic() - pool.made_at > self._limits.connection_age_seconds:
-            self._pool, old = _Pool(self._new_client()), pool
+            old, pool = pool, _Pool(self._new_client())
+            self._pool = pool
             if old is not None:
                 old.is_retired = True
                 await self._close_if_unused(old)
-            pool = self._pool
         pool.users += 1
         return pool
 
@@ -110,6 +111,7 @@ class Transport:
             trust_env=self._trust_env,
             follow_redirects=False,
             http2=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # a session would tie requests to each other
             headers={"user-agent": self._user_agent, "accept-encoding": "gzip"},
             timeout=httpx.Timeout(limits.total_seconds, connect=limits.connect_seconds),
             limits=httpx.Limits(

@@ -1,7 +1,7 @@
 """Where the data that ships with `cdi` lies: inside the wheel, or beside the package in a checkout.
 
-The wheel carries `tracking_plan/` and `examples/` under `cdi_cli/_data/` (see `force-include` in `pyproject.toml`); a checkout
-and an editable install have them next to the package folder.
+The wheel carries `tracking_plan/` and `examples/` under `cdi_cli/_data/` (see `force-include` in `pyproject.toml`); a
+checkout and an editable install have them next to the package folder.
 """
 
 from __future__ import annotations

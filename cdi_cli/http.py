@@ -60,7 +60,7 @@ class HttpClient:
         on_retry: Callable[[float], None] = _ignore,
         on_wait: Callable[[float], None] = _ignore,
     ) -> None:
-        """`ca_file` replaces the trusted authorities; `trust_env` takes proxies and .netrc from the environment.
+        """`ca_file` replaces the trusted authorities; `trust_env` takes proxies from the environment.
 
         `on_retry(seconds)` is called before each wait between attempts, `on_wait(seconds)` when the server asks for a pause
         (or answers 429 without saying how long). Raises ConfigError when `ca_file` cannot be read.

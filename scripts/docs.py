@@ -1,6 +1,6 @@
 """Write the parts of the documentation that are made from the program: `docs/cli.md` and two tables of `README.md`.
 
-* `docs/cli.md`: the `--help` text of every command, 100 columns wide, as a terminal shows it.
+* `docs/cli.md`: the `--help` text of every command, as a terminal of 80 columns shows it.
 * README, between `<!-- exit-codes -->` marks: one row per `ExitCode`.
 * README, between `<!-- dependencies -->` marks: one row per run-time dependency, with its comment in `pyproject.toml`.
 
@@ -45,12 +45,12 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 
 def help_text(name: str) -> str:
-    """What `<name> --help` prints on a terminal of 100 columns without colour."""
+    """What `<name> --help` prints on a terminal of 80 columns without colour."""
     from typer.testing import CliRunner
 
     from cdi_cli.cli.app import app
 
-    plain = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    plain = {"COLUMNS": "80", "TERMINAL_WIDTH": "80", "NO_COLOR": "1", "TERM": "dumb"}
     result = CliRunner().invoke(app, [*name.split()[1:], "--help"], prog_name="cdi", env=plain)
     if result.exit_code != 0:
         msg = f"`{name} --help` failed: {result.output}"

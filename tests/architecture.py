@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 PACKAGE = "cdi_cli"
 LINES_PER_FILE = 400
@@ -122,7 +123,7 @@ def imports(module: Module, names: frozenset[str] = frozenset()) -> Iterator[Imp
             yield Import(module, target, node.lineno, id(node) in typed)
 
 
-def _is_type_checking(node: ast.AST) -> bool:
+def _is_type_checking(node: ast.AST) -> TypeGuard[ast.If]:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
@@ -288,16 +289,21 @@ def _undocumented(scope: ast.Module | ast.ClassDef) -> Iterator[ast.ClassDef | a
             yield from _undocumented(node)
 
 
-def errors_in_one_line(modules: Sequence[Module]) -> list[str]:
-    """Every exception class says in one line what happened."""
+def errors_say_it_in_one_line(modules: Sequence[Module]) -> list[str]:
+    """Every exception class begins with one line that says what happened; more may follow after a blank line."""
     return [
-        f"{module.name}:{node.lineno} {node.name} needs a docstring of one line"
+        f"{module.name}:{node.lineno} {node.name} needs a first line that says what happened"
         for module in modules
         for node in ast.walk(module.tree)
         if isinstance(node, ast.ClassDef)
         and any(ast.unparse(base).endswith(("Error", "Exception")) for base in node.bases)
-        and len((ast.get_docstring(node) or "").splitlines()) != 1
+        and not _has_summary_line(ast.get_docstring(node) or "")
     ]
+
+
+def _has_summary_line(docstring: str) -> bool:
+    first, *rest = docstring.split("\n")
+    return first != "" and (not rest or rest[0] == "")
 
 
 RULES: list[Rule] = [
@@ -311,7 +317,7 @@ RULES: list[Rule] = [
     secrets_revealed_late,
     no_print,
     docstrings,
-    errors_in_one_line,
+    errors_say_it_in_one_line,
 ]
 
 

@@ -13,28 +13,27 @@ import typer
 from typer.core import TyperGroup
 
 from cdi_cli import __version__
-from cdi_cli.cli import check, config, init
+from cdi_cli.cli import backfill, check, config, demo, dlq, init, sandbox, status
 
-EPILOG = "Start with `cdi init`, or see it work with `cdi demo`. Exit codes: 0 fine, 1 dead letters, 2 usage or settings, \
-3 stopped and resumable, 4 checkpoint file in use, 130/143 interrupted"
+EPILOG = "Start with `cdi init`, or see it work with `cdi demo`."
 
 
 class _Group(TyperGroup):
     """The root group: every error of a command is printed in one place and becomes the exit code."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
-        """Run the command; ends by SystemExit-like `typer.Exit` with the documented code."""
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; ends by `typer.Exit` with the documented code."""
         try:
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort):
             raise
         except (Exception, KeyboardInterrupt) as error:
+            if hasattr(error, "format_message"):
+                # A wrong option or argument: typer shows the usage line with it and ends with code 2.
+                raise
             from cdi_cli.cli.errors import report
 
-            code = report(error)
-            if code is None:
-                raise
-            raise typer.Exit(code) from None
+            raise typer.Exit(report(error)) from None
 
 
 def _group(help_text: str, **options: Any) -> typer.Typer:
@@ -49,12 +48,14 @@ def _group(help_text: str, **options: Any) -> typer.Typer:
 
 
 app = _group(
-    "Move commerce data into customer data platforms, checked against one tracking plan.",
+    "Move commerce data into customer data platforms, checked against one tracking plan",
     cls=_Group,
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-config_app = _group("Show the settings as they are understood, and their JSON Schema.")
+config_app = _group("Show the settings and their JSON Schema")
+dlq_app = _group("Look at dead letters: what could not be delivered, and why")
+sandbox_app = _group("Run simulated platforms on this machine")
 
 
 @app.callback()
@@ -63,7 +64,7 @@ def _root(
         bool, typer.Option("--version", help="Print the version and exit", is_eager=True, callback=lambda on: _version(on))
     ] = False,
 ) -> None:
-    """Move commerce data into customer data platforms, checked against one tracking plan."""
+    """Move commerce data into customer data platforms, checked against one tracking plan"""
 
 
 def _version(is_asked: bool) -> None:
@@ -72,8 +73,17 @@ def _version(is_asked: bool) -> None:
         raise typer.Exit
 
 
-app.command("init")(init.init)
-app.command("check")(check.check)
+app.command("init", short_help="Make a new project")(init.init)
+app.command("check", short_help="Test settings, plan, secrets and both sides")(check.check)
+app.command("backfill", short_help="Send a window of history, once")(backfill.backfill)
+app.command("status", short_help="Show how far each pipeline is")(status.status)
+app.add_typer(dlq_app, name="dlq")
+dlq_app.command("list", short_help="List dead letters")(dlq.list_)
+dlq_app.command("show", short_help="Explain one dead letter")(dlq.show)
 app.add_typer(config_app, name="config")
-config_app.command("show")(config.show)
-config_app.command("schema")(config.schema)
+config_app.command("show", short_help="Print the effective settings")(config.show)
+config_app.command("schema", short_help="Print the JSON Schema of a settings file")(config.schema)
+app.command("demo", short_help="See a backfill of a simulated shop")(demo.demo)
+app.add_typer(sandbox_app, name="sandbox")
+sandbox_app.command("serve", short_help="Run the simulators until Ctrl-C")(sandbox.serve)
+sandbox_app.command("seed", short_help="Replace the data of a running sandbox")(sandbox.seed_)

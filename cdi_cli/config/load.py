@@ -44,6 +44,10 @@ class Known:
     id_fields: Collection[str]
 
 
+class _Unread(BaseModel):
+    """Stands in for the settings of a connector that have mistakes."""
+
+
 def find_settings_file(
     path: Path | None = None, *, environment: Mapping[str, str] = os.environ, folder: Path | None = None
 ) -> Path:
@@ -89,6 +93,7 @@ def _read_settings(document: Document, filled: dict[str, Any]) -> Settings | Non
     if "file" in filled:
         # `file` is ours to set; as a key of the YAML it is as unknown as any other.
         document.problem(("file",), "unknown key `file`", at_key=True)
+        filled = {key: value for key, value in filled.items() if key != "file"}
     try:
         return Settings.model_validate({**filled, "file": document.file})
     except ValidationError as error:
@@ -107,7 +112,7 @@ def _read_connectors(document: Document, fill: Interpolator, section: str, conne
 def _read_connector(document: Document, fill: Interpolator, path: KeyPath, entry: Any, connectors: Connectors) -> Connector:
     kind = entry.get("type") if isinstance(entry, dict) else None
     noun = str(path[0]).removesuffix("s")
-    unread = Connector.model_construct(type=str(kind), settings=BaseModel())
+    unread = Connector.model_construct(type=str(kind), settings=_Unread())
     if not isinstance(entry, dict):
         document.problem(path, f"{noun} `{path[-1]}` must be a mapping", hint=suggestion("", ["type", "..."]))
     elif "type" not in entry:

@@ -23,6 +23,9 @@ _SECRET_NAME = re.compile(
     r"secret|passw|token|credential|api_?key|write_?key|private_?key|access_?key|auth(orization)?$|bearer|^key$", re.I
 )
 _URL_WITH_USER = re.compile(r"//[^/\s@]*:[^/\s@]*@")
+_NAME_OF_WORDS = re.compile(r"([A-Za-z]+[0-9]{0,3}|[0-9]{1,4})([._-]([A-Za-z]+[0-9]{0,3}|[0-9]{1,4}))*")
+"""What people name things: `europe-west1.gcp`, `OrderCompletedAgain`, `my_shop_2024`."""
+
 _BITS_PER_CHARACTER = 3.0
 
 
@@ -77,14 +80,14 @@ def looks_like_credential(text: str) -> bool:
 
 
 def _is_machine_word(word: str) -> bool:
-    if len(word) < 16 or not word.isascii():
+    if len(word) < 16 or not word.isascii() or _NAME_OF_WORDS.fullmatch(word):
         return False
     kinds = sum(bool(re.search(pattern, word)) for pattern in ("[a-z]", "[A-Z]", "[0-9]"))
     if kinds < 2:
         return False
     counts = Counter(word)
     entropy = -sum(count / len(word) * math.log2(count / len(word)) for count in counts.values())
-    return entropy >= _BITS_PER_CHARACTER and not re.fullmatch(r"[A-Za-z]+([._-][A-Za-z]+)*", word)
+    return entropy >= _BITS_PER_CHARACTER
 
 
 def show_value(value: Any) -> str | None:

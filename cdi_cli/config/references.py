@@ -66,8 +66,10 @@ def _expect_each(document: Document, path: KeyPath, values: Any, names: Sequence
 
 def _check_gates(document: Document, path: KeyPath, names: Any, destinations: dict[str, Any], categories: list[str]) -> None:
     """A destination that requires a consent which the pipeline does not read would never get an event."""
-    for number, name in enumerate(names if isinstance(names, list) else ()):
-        required = _mapping(destinations.get(name)).get("require_consent") if isinstance(name, str) else None
+    listed = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    for name in dict.fromkeys(listed):
+        number = names.index(name)
+        required = _mapping(destinations.get(name)).get("require_consent")
         for category in required if isinstance(required, list) else ():
             if isinstance(category, str) and category not in categories:
                 document.problem(

@@ -19,7 +19,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, StringConstraints
 
 SLUG_PATTERN = r"^[a-z0-9_-]{1,64}$"
-CATEGORY_PATTERN = r"^[A-Za-z0-9_-]{1,34}$"
+CATEGORY_PATTERN = r"^\S(.{0,32}\S)?$"
+FIELD_PATTERN = r"^[^.\s]+(\.[^.\s]+)*$"
 STATE_DEFAULT = Path(".cdi/state.db")
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]
@@ -62,7 +63,7 @@ class ConsentRule(_Part):
 
     field: str = Field(
         min_length=1,
-        pattern=r"^[^.\s]+(\.[^.\s]+)*$",
+        pattern=FIELD_PATTERN,
         description="Dotted path from the record's root, for example custom.fields.marketingConsent",
     )
     granted: tuple[ConsentValue, ...] = Field(default=(True,), min_length=1, description="Values that mean yes")

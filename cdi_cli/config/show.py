@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
@@ -24,59 +24,65 @@ def secrets_of(settings: Settings) -> dict[str, SecretReference]:
 
 def show_json(settings: Settings) -> dict[str, Any]:
     """Effective settings as plain data; a secret is `{"reference": ..., "is_set": ...}`."""
-    shown = _show(settings, lambda secret: {"reference": secret.text, "is_set": state_of(secret) is None})
+    states = _states(settings)
+    shown = _show(settings, lambda secret: {"reference": secret.text, "is_set": states[secret.text] is None}, str)
     assert isinstance(shown, dict)
     return shown
 
 
 def show_yaml(settings: Settings) -> str:
     """Effective settings as YAML that could be a `cdi.yaml` again; a comment says whether each secret is set."""
+    states = _states(settings)
     found: list[SecretReference] = []
 
     def mark(secret: SecretReference) -> str:
         found.append(secret)
         return f"cdi-secret-{len(found) - 1}-mark"
 
-    shown = _show(settings, mark)
+    shown = _show(settings, mark, lambda text: text.replace("${", "$${"))
     text = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100)
 
     def unmark(match: re.Match[str]) -> str:
         secret = found[int(match.group(1))]
-        problem = state_of(secret)
+        problem = states[secret.text]
         return f"{_scalar(secret.text)}  # {'set' if problem is None else f'NOT SET: {problem}'}"
 
     return _MARK.sub(unmark, text)
 
 
-def state_of(secret: SecretReference) -> str | None:
-    """What is wrong with a reference, or None when a secret is there."""
-    try:
-        secret.resolve()
-    except ConfigError as error:
-        return error.message
-    return None
+def _states(settings: Settings) -> dict[str, str | None]:
+    """What is wrong with each reference, None where a secret is there; from then on the redactor knows all of them."""
+    states: dict[str, str | None] = {}
+    for secret in secrets_of(settings).values():
+        try:
+            secret.resolve()
+            states[secret.text] = None
+        except ConfigError as error:
+            states[secret.text] = error.message
+    return states
 
 
 def _scalar(text: str) -> str:
     return yaml.safe_dump(text, allow_unicode=True, width=10_000).removesuffix("\n").removesuffix("\n...")
 
 
-def _show(value: Any, secret: Any) -> Any:
+def _show(value: Any, secret: Callable[[SecretReference], Any], text: Callable[[str], str]) -> Any:
+    """A value as plain data, with `secret` and `text` deciding how these two are written."""
     if isinstance(value, SecretReference):
         return secret(value)
     if isinstance(value, Connector):
-        fields = _show(value.settings, secret)
+        fields = _show(value.settings, secret, text)
         return {"type": value.type, **{name: each for name, each in fields.items() if name != "type"}}
     if isinstance(value, BaseModel):
         fields = {name: getattr(value, name) for name, field in type(value).model_fields.items() if not field.exclude}
-        return {name: _show(each, secret) for name, each in fields.items() if each is not None}
+        return {name: _show(each, secret, text) for name, each in fields.items() if each is not None}
     if isinstance(value, Mapping):
-        return {str(name): _show(each, secret) for name, each in value.items()}
+        return {str(name): _show(each, secret, text) for name, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_show(each, secret) for each in value]
+        return [_show(each, secret, text) for each in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    return REDACTOR(str(value))
+    return REDACTOR(text(str(value)))
 
 
 def _walk(value: Any, path: str) -> list[tuple[str, Any]]:

@@ -9,15 +9,16 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from cdi_cli.config.document import Document, KeyPath, value_at
+from cdi_cli.config.document import Document, KeyPath, dotted, value_at
 from cdi_cli.config.fields import annotation_at, choices, field_at, is_secret, keys_at
 from cdi_cli.config.problems import is_secret_name, looks_like_credential, show_value, suggestion
-from cdi_cli.config.settings import CATEGORY_PATTERN, SLUG_PATTERN
+from cdi_cli.config.settings import CATEGORY_PATTERN, FIELD_PATTERN, SLUG_PATTERN, Settings
 from cdi_cli.secrets import MASK
 
 _SHAPES = {
     SLUG_PATTERN: "must be 1 to 64 of `a-z`, `0-9`, `_`, `-`",
-    CATEGORY_PATTERN: "must be 1 to 34 letters, digits, `_`, `-`",
+    CATEGORY_PATTERN: "must be 1 to 34 characters",
+    FIELD_PATTERN: "must be a path of names and dots, for example `custom.fields.marketingConsent`",
 }
 _TYPES = {
     "string": "text",
@@ -65,26 +66,39 @@ def _note(
     document: Document, path: KeyPath, found: list[ErrorDetails], model: type[BaseModel], root: KeyPath, filled: Any
 ) -> None:
     inner, details = path[len(root) :], found[0]
-    kind, name = details["type"], str(path[-1]) if path else ""
+    kind, name = details["type"], _name(path)
     written = value_at(document.data, path)
+    if kind == "too_short" and written:
+        # The items themselves are wrong and reported; pydantic then counts what is left.
+        return
     if kind == "missing":
         field = field_at(model, inner)
         hint = field.description if field is not None else None
         document.problem(path, f"key `{name}` is missing", hint=f"`{name}`: {hint}" if hint else None)
     elif kind == "extra_forbidden":
-        document.problem(path, f"unknown key `{name}`", hint=suggestion(name, keys_at(model, inner[:-1])), at_key=True)
+        document.problem(path, f"unknown key `{name}`", hint=suggestion(name, _allowed(model, inner[:-1])), at_key=True)
     elif details["loc"][-1:] == ("[key]",):
-        document.problem(path, f"name `{name}` {_sentence(details)}", at_key=True)
+        document.problem(path, f"name `{name}` {sentence_of(details)}", at_key=True)
     elif is_secret(model, inner):
         document.problem(path, f"`{name}` {_secret_sentence(details)}", hint=_secret_hint(path))
     else:
-        wrong = " or ".join(dict.fromkeys(_sentence(each) for each in found)).replace(" or must be ", " or ")
+        wrong = " or ".join(dict.fromkeys(sentence_of(each) for each in found)).replace(" or must be ", " or ")
         value_text = None if is_secret_name(name) else show_value(written)
         message = _hide(wrong, written, value_at(filled, inner))
         subject = f"`{name}` " if message.startswith(("must ", "needs ", "does not ")) else ""
         options = choices(annotation_at(model, inner)) if kind == "literal_error" else ()
         hint = suggestion(value_text, options) if options and value_text else _type_hint(details, written)
         document.problem(path, subject + message, value_text=value_text, hint=hint)
+
+
+def _allowed(model: type[BaseModel], path: KeyPath) -> list[str]:
+    return [key for key in keys_at(model, path) if model is not Settings or path or key != "file"]
+
+
+def _name(path: KeyPath) -> str:
+    """How a message calls the thing at a path: its key, and its place where it is an item of a list (`streams[0]`)."""
+    last = max((number for number, part in enumerate(path) if isinstance(part, str)), default=0)
+    return dotted(path[last:])
 
 
 def _hide(message: str, written: Any, filled: Any) -> str:
@@ -96,7 +110,8 @@ def _hide(message: str, written: Any, filled: Any) -> str:
     return message.replace(filled, str(written)) if written != filled else message
 
 
-def _sentence(details: ErrorDetails) -> str:
+def sentence_of(details: ErrorDetails) -> str:
+    """What one of pydantic's findings means, as the rest of a sentence that begins with the key: `must be a number`."""
     kind: str = details["type"]
     context: Mapping[str, Any] = details.get("ctx", {})
     if kind == "literal_error":
@@ -121,7 +136,7 @@ def _sentence(details: ErrorDetails) -> str:
 def _secret_sentence(details: ErrorDetails) -> str:
     if details["type"] == "secret_literal":
         return "must be a reference to a secret, not the secret itself"
-    return _sentence(details)
+    return sentence_of(details)
 
 
 def _secret_hint(path: KeyPath) -> str:

@@ -1,12 +1,12 @@
 """The check: whether the properties of an event keep to the plan, and if not, why, in sentences.
 
-The validator (jsonschema-rs, draft-07) is compiled once per event; the common case is one call. It never fetches anything, and
-its patterns run in linear time. A sentence quotes the value it found only where the plan says `pii: none`.
+The validator (jsonschema-rs, draft-07) is compiled once per event; the common case is one call. It never fetches
+anything, and its patterns run in linear time. A sentence quotes the value it found only where the plan says `pii: none`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,11 +58,9 @@ class Violation:
 
 
 def compile_schema(schema: dict[str, Any]) -> jsonschema_rs.Draft7Validator:
-    """The validator of a schema; raises SchemaError for one that is not valid draft-07, has an unknown format or a `$ref`."""
+    """The validator of a schema; raises SchemaError for invalid draft-07, an unknown format or a reference."""
     try:
-        return _ENGINE(
-            schema, validate_formats=True, ignore_unknown_formats=False, pattern_options=_PATTERNS, offline=True
-        )
+        return _ENGINE(schema, validate_formats=True, ignore_unknown_formats=False, pattern_options=_PATTERNS, offline=True)
     except jsonschema_rs.ValidationError as error:
         raise SchemaError(tuple(error.instance_path), error.message.partition(". Adjust ")[0]) from None
 
@@ -106,9 +104,7 @@ class Checker:
         planned: Property | None = None
         inner = self._properties
         for step in steps:
-            planned = (
-                planned.items if isinstance(step, int) and planned is not None else _by_name(inner, step)
-            )
+            planned = planned.items if isinstance(step, int) and planned is not None else _by_name(inner, step)
             if planned is None:
                 return None
             inner = planned.properties
@@ -139,7 +135,7 @@ def _sentence(rule: str, value: Any, instance: Any, planned: Property | None) ->
             return "is too large: an amount of 16 or more digits cannot be sent as an exact number"
         wanted = " or ".join(_TYPE_NOUNS.get(name, name) for name in ([value] if isinstance(value, str) else value))
         return f"must be {wanted}, found {_noun(instance)}"
-    plain = {
+    plain: dict[str, Callable[[], str]] = {
         "enum": lambda: f"must be one of {_options(value)}{found}",
         "const": lambda: f"must be {_quote(value)}{found}",
         "pattern": lambda: f"does not match the pattern `{value}`{found}",
@@ -157,7 +153,8 @@ def _sentence(rule: str, value: Any, instance: Any, planned: Property | None) ->
         "maxProperties": lambda: f"must have at most {value} properties, found {len(instance)}",
         "uniqueItems": lambda: "holds the same element twice",
     }
-    return plain.get(rule, lambda: f"breaks the rule `{rule}` of the plan{found}")()
+    sentence = plain.get(rule)
+    return sentence() if sentence is not None else f"breaks the rule `{rule}` of the plan{found}"
 
 
 def _noun(instance: Any) -> str:

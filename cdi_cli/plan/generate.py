@@ -13,8 +13,8 @@
 Only names that the commerce entities and trigger list declare become identifiers; everything a plan's author wrote (property
 names, constants, separators, record fields) enters as a literal made by `repr`, or not at all.
 
-A value that is missing, an empty text, list or object leaves nothing behind: no key, no null. An amount too large for an exact
-JSON number is left as text, which the check then reports.
+A value that is missing, an empty text, list or object leaves nothing behind: no key, no null. An amount too large for an
+exact JSON number is left as text, which the check then reports.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ class _Scope:
     """A block of code: the top of the function, or what is done with the current `item`."""
 
     item: str
+    item_shape: Shape
     prelude: list[str] = field(default_factory=list)
     body: list[str] = field(default_factory=list)
-    values: dict[tuple[Step, ...], tuple[str, Shape]] = field(default_factory=dict)
+    values: dict[tuple[Step, ...], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Generator:
         self._subjects = {name: entity_shape(entity) for name, entity in subjects.items()}
         paths = {path.steps: None for _, each in event.walk() for path in each.sources if path.root == "record"}
         self.record = RecordReader(paths) if paths else None
-        self._top = _Scope("")
+        self._top = _Scope("", RAW)
         self._scopes = [self._top]
         self._count = 0
 
@@ -127,64 +128,93 @@ class Generator:
     def _write_composed(self, each: Property, target: Target) -> None:
         """An object put together from properties, of the current subjects or of the object its `from` leads to."""
         made = self._local("o")
+        finish = [f"if {made}:", f"    {target(made)}"]
         if not each.sources:
             self._write_object(made, each.properties)
-            self._write(f"if {made}:", f"    {target(made)}")
+            self._write(*finish)
             return
         local, shape = self._first(each)
-        scope = self._inside(local, lambda: self._write_object(made, each.properties))
-        scope.body.extend([f"if {made}:", f"    {target(made)}"])
-        self._write_block(f"if {local}.__class__ is dict:" if shape is RAW else f"if {local} is not None:", scope)
-        if shape is RAW:
-            self._write(f"elif {local} is not None:", f"    {target(local)}")
+        lines = self._inside(local, shape, lambda: self._write_object(made, each.properties))
+        self._write_guarded(local, shape, "dict", [*lines, *finish], target)
 
     def _write_list(self, each: Property, target: Target) -> None:
         """A list whose elements are mapped one by one."""
-        assert each.items is not None
         items = each.items
+        assert items is not None
         local, shape = self._first(each)
         made, item = self._local("a"), self._local("i")
-        scope = self._inside(item, lambda: self._write_value(items, lambda value: f"{made}.append({value})"))
-        loop = _Scope("", body=[f"{made} = []", f"for {item} in {local}:", *_indented(scope)])
-        loop.body.extend([f"if {made}:", f"    {target(made)}"])
-        self._write_block(f"if {local}.__class__ is list:" if shape is RAW else f"if {local}:", loop)
-        if shape is RAW:
-            self._write(f"elif {local} is not None:", f"    {target(local)}")
+        lines = self._inside(
+            item, shape.element or RAW, lambda: self._write_value(items, lambda value: f"{made}.append({value})")
+        )
+        loop = [f"{made} = []", f"for {item} in {local}:", *_indented(lines), f"if {made}:", f"    {target(made)}"]
+        self._write_guarded(local, shape, "list", loop, target)
 
-    def _inside(self, item: str, write: Callable[[], None]) -> _Scope:
+    def _inside(self, item: str, shape: Shape, write: Callable[[], None]) -> list[str]:
         """The code that `write` writes with `item` as the current element."""
-        scope = _Scope(item)
-        self._scopes.append(scope)
+        self._scopes.append(_Scope(item, shape))
         write()
-        return self._scopes.pop()
+        scope = self._scopes.pop()
+        return [*scope.prelude, *scope.body]
 
-    def _write_block(self, header: str, scope: _Scope) -> None:
-        self._write(header, *_indented(scope))
+    def _write_guarded(self, local: str, shape: Shape, raw_type: str, lines: list[str], target: Target) -> None:
+        """Lines that need a value; a raw value of another type is put as it is, so that the check finds it."""
+        if shape.kind == "raw":
+            self._write(f"if {local}.__class__ is {raw_type}:", *_indented(lines))
+            self._write(f"elif {local} is not None:", f"    {target(local)}")
+        else:
+            self._write(f"if {local}:" if shape.kind == "list" else f"if {local} is not None:", *_indented(lines))
 
     def _first(self, each: Property) -> tuple[str, Shape]:
         """A local that holds the first of the sources that has a value; they all have the same kind of shape."""
         candidates = [self._candidate(path) for path in each.sources]
         if len(candidates) == 1:
-            return candidates[0].local, each.sources[0].shape
+            return candidates[0].local, candidates[0].shape
         local = self._local("x")
         chosen = candidates[-1].local
         for candidate in reversed(candidates[:-1]):
             chosen = f"{candidate.local} if {candidate.test} else {chosen}" if candidate.test else candidate.local
         self._write(f"{local} = {chosen}")
-        return local, each.sources[0].shape
+        return local, candidates[-1].shape
 
     def _candidate(self, path: Path) -> _Candidate:
+        """The value of a path, read once per scope into a local before the scope's body."""
         if path.root == "record":
             return _Candidate(self._record_value(path.steps), RAW)
-        if path.root in self._subjects:
-            return _Candidate(*self._entity_value(self._top, path.root, self._subjects[path.root], path))
+        if path.root != "item":
+            return self._entity_value(self._top, path.root, self._subjects[path.root], path)
         scope = self._scopes[-1]
-        if path.shape is RAW:
-            return _Candidate(self._raw_item_value(scope, path.steps), RAW)
-        return _Candidate(*self._entity_value(scope, scope.item, path.shape, path))
+        if scope.item_shape.kind == "raw":
+            return _Candidate(self._read(scope, ("item", *path.steps), f"dig({scope.item}, {path.steps!r})"), RAW)
+        return self._entity_value(scope, scope.item, scope.item_shape, path)
 
-    def _entity_value(self, scope: _Scope, start: str, shape: Shape, path: Path) -> tuple[str, Shape]:
-        raise AssertionError
+    def _read(self, scope: _Scope, key: tuple[Step, ...], expression: str) -> str:
+        """The local that holds an expression's value; one per key and scope."""
+        if key not in scope.values:
+            scope.values[key] = self._local("x")
+            scope.prelude.append(f"{scope.values[key]} = {expression}")
+        return scope.values[key]
+
+    def _entity_value(self, scope: _Scope, local: str, shape: Shape, path: Path) -> _Candidate:
+        for position, step in enumerate(path.steps, start=1):
+            inner = shape.inner(step) if isinstance(step, str) else None
+            assert inner is not None, f"{path.text} was resolved when the plan was read"
+            expression = f"{local}.get({step!r})" if shape.kind == "map" else f"{local}.{step}"
+            if shape.is_optional:
+                expression = f"{expression} if {local} is not None else None"
+            local, shape = self._read(scope, (path.root, *path.steps[:position]), expression), inner
+        return _Candidate(local, shape)
+
+    def _record_value(self, steps: tuple[Step, ...]) -> str:
+        assert self.record is not None
+        attributes, rest = self.record.chain(steps)
+        local = "record"
+        for position, attribute in enumerate(attributes, start=1):
+            expression = f"{local}.{attribute}"
+            if position > 1:
+                expression = f"{expression} if {local} is not None else None"
+            local = self._read(self._top, ("record", *steps[:position], "raw"), expression)
+        value = f"plain(dig({local}, {rest!r}))" if rest else f"plain({local})"
+        return self._read(self._top, ("record", *steps), value)
 
 
 def _is_plain_list(each: Property) -> bool:
@@ -194,5 +224,5 @@ def _is_plain_list(each: Property) -> bool:
     return not items.properties and all(path.root == "item" and not path.steps for path in items.sources) and not items.join
 
 
-def _indented(scope: _Scope) -> list[str]:
-    return [f"    {line}" for line in (*scope.prelude, *scope.body)]
+def _indented(lines: list[str]) -> list[str]:
+    return [f"    {line}" for line in lines]

@@ -1,7 +1,7 @@
 """A plan as data: what the YAML files say, checked, with the place of everything, nothing compiled yet.
 
-Tooling reads this: a catalogue, a diff, an export, the lineage of a property (`PlannedEvent.walk`). `compile_plan` makes of it
-what runs on every event.
+Tooling reads this: a catalogue, a diff, an export, the lineage of a property (`PlannedEvent.walk`). `compile_plan` makes
+of it what runs on every event.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ PII: tuple[Pii, ...] = ("none", "identifier", "contact", "sensitive")
 class Property:
     """One property of an event, of an object, or (with the name "") the element of a list.
 
-    `types`: JSON types it may have. `sources`: where its value comes from, the first that has a value; or `constant` where
-    `is_constant`. `join`: a list of texts becomes one text. `pii`: its class, taken from the object around it where it has none
-    of its own; None where nobody said. `keywords`: the other JSON Schema draft-07 keywords, as written.
+    `types`: JSON types it may have. `sources`: where its value comes from, the first that has a value; or `constant`
+    where `is_constant`. `join`: a list of texts becomes one text. `pii`: its class, taken from the object around it where
+    it has none of its own; None where nobody said. `keywords`: the other JSON Schema draft-07 keywords, as written.
     """
 
     name: str
@@ -89,8 +89,8 @@ class Conventions:
 class Plan:
     """A tracking plan without mistakes.
 
-    `allows_unplanned`: properties that the plan does not name are let through. `denied_fields`: record fields that are cut out
-    of every raw value.
+    `allows_unplanned`: properties that the plan does not name are let through. `denied_fields`: record fields that are
+    cut out of every raw value.
     """
 
     name: str

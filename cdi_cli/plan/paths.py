@@ -93,10 +93,10 @@ def resolve(text: str, roots: dict[str, Shape], denied: frozenset[str]) -> Path:
         if found := sorted(names_of(steps) & denied):
             raise PathError(f"the record field `{found[0]}` must never be mapped", "the source protects this field")
         return Path(text, root, steps, RAW)
-    return Path(text, root, steps, _walk(text, root, steps, roots[root]))
+    return Path(text, root, steps, _walk(root, steps, roots[root]))
 
 
-def _walk(text: str, root: str, steps: tuple[Step, ...], shape: Shape) -> Shape:
+def _walk(root: str, steps: tuple[Step, ...], shape: Shape) -> Shape:
     so_far = root
     for step in steps:
         if shape.kind == "list":

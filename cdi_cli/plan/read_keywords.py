@@ -22,37 +22,37 @@ _IN_SCHEMAS = KEYWORDS | {"type", "required", "properties", "items", "descriptio
 
 
 def read_keywords(layers: list[Node], path: str, problems: Problems) -> dict[str, Any]:
-    """The keywords of a property and of the definitions beneath it, as plain data, in a stable order."""
+    """The keywords of a property and of the definitions beneath it, as plain data, in a stable order.
+
+    One that holds a schema with unknown keywords is left out, the mistake noted.
+    """
     found: dict[str, Any] = {}
     for layer in layers:
         for key, node in layer.value.items():
-            if key in KEYWORDS and key not in found:
-                if key in COMPOSED or key in _ONE_SCHEMA or key in _TABLE_OF_SCHEMAS:
-                    _check_inner(key, node, path, problems)
+            if key in KEYWORDS and key not in found and _is_sound(key, node, path, problems):
                 found[key] = node.plain()
     return dict(sorted(found.items()))
 
 
-def _check_inner(key: str, node: Node, path: str, problems: Problems) -> None:
-    """Note every unknown keyword inside the schemas that a keyword holds; `$ref` is one of them."""
+def _is_sound(key: str, node: Node, path: str, problems: Problems) -> bool:
+    """Whether the schemas that a keyword holds name known keywords only (`$ref` is none of them); mistakes are noted."""
+    if key not in _ONE_SCHEMA and key not in _LIST_OF_SCHEMAS and key not in _TABLE_OF_SCHEMAS:
+        return True
     value = node.value
     if key in _TABLE_OF_SCHEMAS and isinstance(value, dict):
         schemas = list(value.values())
-    elif key in _LIST_OF_SCHEMAS and isinstance(value, list):
-        schemas = value
     else:
-        schemas = [node]
+        schemas = value if key in _LIST_OF_SCHEMAS and isinstance(value, list) else [node]
+    is_sound = True
     for schema in schemas:
-        if not isinstance(schema.value, dict):
-            continue
-        for inner, inner_node in schema.value.items():
+        for inner, inner_node in schema.value.items() if isinstance(schema.value, dict) else ():
             if inner not in _IN_SCHEMAS:
-                hint = suggest(inner, _IN_SCHEMAS)
-                if inner in ("$ref", "$id", "$schema", "definitions"):
-                    hint = "use `$ref` only where a whole property stands"
+                hint = "use `$ref` only where a whole property stands" if inner[:1] == "$" else suggest(inner, _IN_SCHEMAS)
                 problems.add(inner_node.place, path, f"`{inner}` is not allowed inside `{key}`", hint)
-            elif inner in (*COMPOSED, *_ONE_SCHEMA, *_LIST_OF_SCHEMAS, *_TABLE_OF_SCHEMAS):
-                _check_inner(inner, inner_node, path, problems)
+                is_sound = False
+            elif not _is_sound(inner, inner_node, path, problems):
+                is_sound = False
+    return is_sound
 
 
 def has_valid_keywords(read: Property, layers: list[Node], path: str, problems: Problems) -> bool:

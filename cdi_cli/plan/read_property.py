@@ -19,9 +19,7 @@ from cdi_cli.plan.schema import KEYWORDS, property_schema
 from cdi_cli.plan.shapes import RAW, Shape
 from cdi_cli.plan.yaml_nodes import Node
 
-OWN_KEYS = frozenset(
-    {"type", "required", "from", "value", "join", "description", "pii", "properties", "items", "$ref"}
-)
+OWN_KEYS = frozenset({"type", "required", "from", "value", "join", "description", "pii", "properties", "items", "$ref"})
 JSON_TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
 NAME_CHARACTERS_MAX = 255
 NESTING_MAX = 8
@@ -96,7 +94,10 @@ class PropertyReader:
             )
         elif self.case is not None and not CASES[self.case].fullmatch(name):
             self.problems.add(
-                node.place, path, f"the name `{name}` is not in {self.case} case", "the conventions of `plan.yaml` ask for it"
+                node.place,
+                path,
+                f"the name `{name}` is not in {self.case} case",
+                "the conventions of `plan.yaml` ask for it",
             )
 
     def _expand(self, node: Node, around: Surroundings) -> tuple[list[Node] | None, tuple[str, ...]]:
@@ -119,7 +120,10 @@ class PropertyReader:
                 return None, refs
             if name in refs:
                 self.problems.add(
-                    reference.place, around.path, f"the definition `{name}` contains itself", "a definition must end somewhere"
+                    reference.place,
+                    around.path,
+                    f"the definition `{name}` contains itself",
+                    "a definition must end somewhere",
                 )
                 return None, refs
             refs = (*refs, name)
@@ -168,7 +172,11 @@ class _PropertyRead:
         )
         is_sound = bool(types) and has_valid_keywords(read, self.layers, self.around.path, self.problems)
         read = self._with_inner(read, is_known)
-        if constant is not None and is_sound and not is_valid_constant(property_schema(read, allows_unplanned=True), constant):
+        if (
+            constant is not None
+            and is_sound
+            and not is_valid_constant(property_schema(read, allows_unplanned=True), constant)
+        ):
             self.note(constant, "the constant breaks the property's own rules", "correct the value or the rules")
         self._check_produced(read, is_known)
         return read if types else None
@@ -178,7 +186,8 @@ class _PropertyRead:
         for layer in self.layers:
             for key, node in layer.value.items():
                 if key not in known:
-                    self.note(node, f"unknown key `{key}`", suggest(key, known) or "see tracking_plan/README.md for all keys")
+                    hint = suggest(key, OWN_KEYS) or suggest(key, KEYWORDS) or "see tracking_plan/README.md for all keys"
+                    self.note(node, f"unknown key `{key}`", hint)
 
     def _types(self) -> tuple[str, ...]:
         node = self.get("type")
@@ -248,9 +257,9 @@ class _PropertyRead:
         return path
 
     def _default_source(self, types: tuple[str, ...], join: str | None) -> tuple[Path, ...]:
-        """The element itself feeds the elements of a list, unless they are put together from properties or constant."""
+        """The element itself feeds the elements of a list, unless they are constant."""
         element = self.around.element
-        if element is None or self.get("value") is not None or self.get("properties") is not None:
+        if element is None or self.get("value") is not None:
             return ()
         path = Path("item", "item", (), element)
         if types and (found := disagreement(path, types, join)):
@@ -261,7 +270,9 @@ class _PropertyRead:
     def _with_inner(self, read: Property, is_known: bool) -> Property:
         properties, items = self.get("properties"), self.get("items")
         shape = read.sources[0].shape if read.sources else (RAW if not is_known else None)
-        if any(shape is not None and not is_same(shape, other.shape) for other in read.sources[1:]) and (properties or items):
+        if any(shape is not None and not is_same(shape, other.shape) for other in read.sources[1:]) and (
+            properties or items
+        ):
             self.note(self.get("from") or self.layers[0], "the paths lead to different kinds of things", "map them apart")
             shape = RAW
         inner: dict[str, Any] = {}
@@ -285,7 +296,12 @@ class _PropertyRead:
         place = self.get("from") or self.layers[0]
         if shape.kind == "object" and properties is None:
             self.note(place, f"{shape.noun} cannot be sent whole", "say with `properties:` what it holds")
-        if shape.kind == "list" and items is None and shape.element is not None and shape.element.kind not in ("text", "instant"):
+        if (
+            shape.kind == "list"
+            and items is None
+            and shape.element is not None
+            and shape.element.kind not in ("text", "instant")
+        ):
             self.note(place, "a list of objects cannot be sent whole", "say with `items:` what each element holds")
 
     def _check_produced(self, read: Property, is_known: bool) -> None:
@@ -293,4 +309,6 @@ class _PropertyRead:
         if read.is_required and is_known and not (read.sources or read.is_constant or is_composed):
             self.note(self.layers[0], "a required property needs `from` or `value`", "say where its value comes from")
         if read.is_constant and read.constant is None:
-            self.note(self.get("value") or self.layers[0], "`value` is empty", "missing values are left out, not sent as null")
+            self.note(
+                self.get("value") or self.layers[0], "`value` is empty", "missing values are left out, not sent as null"
+            )

@@ -19,7 +19,7 @@ KEYWORDS = frozenset(
         *("title", "default", "examples", "readOnly", "writeOnly", "$comment"),
     }
 )
-"""The draft-07 keywords that may stand beside a property's own (`type`, `required`, `properties`, `items`, `description`)."""
+"""The draft-07 keywords that may stand beside our own (`type`, `required`, `properties`, `items`, `description`)."""
 
 ANNOTATIONS = frozenset({"title", "default", "examples", "readOnly", "writeOnly", "$comment"})
 """Keywords that explain and decide nothing."""

@@ -23,6 +23,7 @@ _NOUNS: dict[str, str] = {
     "money": "an amount",
     "integer": "a whole number",
     "boolean": "true or false",
+    "object": "an object",
     "list": "a list",
     "map": "a table of texts",
     "raw": "a raw value",
@@ -41,7 +42,9 @@ class Shape:
     @property
     def noun(self) -> str:
         """The shape in a sentence: "an amount", "an object (Address)"."""
-        return f"an object ({self.entity.__name__})" if self.entity is not None else _NOUNS[self.kind]
+        if self.kind == "object" and self.entity is not None:
+            return f"an object ({self.entity.__name__})"
+        return _NOUNS[self.kind]
 
     def fields(self) -> list[str]:
         """The names that may follow after a dot; empty where nothing may."""

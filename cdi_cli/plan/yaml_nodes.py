@@ -1,9 +1,9 @@
 """YAML files as trees that know their places: every value with file, line and column, every mistake noted.
 
-A plan is untrusted input, so this reads less than YAML: one document, mappings with text keys that occur once, lists, text,
-numbers, `true`/`false`/`null` in JSON's sense (`no` is text, `12:30` is text). Aliases, merge keys and tags are mistakes. The
-tree is built from the parser's flat stream of events with an explicit stack: composing recursively, libyaml overflows the C
-stack on deep nesting, which no exception handler can catch.
+A plan is untrusted input, so this reads less than YAML: one document, mappings with text keys that occur once, lists,
+text, numbers, `true`/`false`/`null` in JSON's sense (`no` is text, `12:30` is text). Aliases, merge keys and tags are
+mistakes. The tree is built from the parser's flat stream of events with an explicit stack: composing recursively, libyaml
+overflows the C stack on deep nesting, which no exception handler can catch.
 """
 
 from __future__ import annotations

@@ -8,12 +8,18 @@ from collections.abc import Mapping
 from cdi_cli.state._base import Counts
 
 # With a run's number only that run, with a job's number all its runs, with neither everything.
-_WHOSE = (
-    "WHERE (:run_id IS NULL OR run_id = :run_id) "
-    "AND (:job_id IS NULL OR run_id IN (SELECT id FROM runs WHERE job_id = :job_id)) "
-)
-COUNTS = f"SELECT stream, event, outcome, reason, sum(number) FROM counts {_WHOSE} GROUP BY stream, event, outcome, reason"
-PULLED = f"SELECT stream, sum(number) FROM pulled {_WHOSE} GROUP BY stream"
+COUNTS = """
+SELECT stream, event, outcome, reason, sum(number) FROM counts
+WHERE (:run_id IS NULL OR run_id = :run_id)
+  AND (:job_id IS NULL OR run_id IN (SELECT id FROM runs WHERE job_id = :job_id))
+GROUP BY stream, event, outcome, reason
+"""
+PULLED = """
+SELECT stream, sum(number) FROM pulled
+WHERE (:run_id IS NULL OR run_id = :run_id)
+  AND (:job_id IS NULL OR run_id IN (SELECT id FROM runs WHERE job_id = :job_id))
+GROUP BY stream
+"""
 
 
 def write(db: sqlite3.Connection, run_id: int, counts: Counts, pulled: Mapping[str, int]) -> None:

@@ -20,12 +20,11 @@ DETAIL_CHARACTERS_MAX = 500
 VIOLATIONS_MAX = 50
 _LEVEL = 1  # three times as fast as the default level on orders, for a tenth more bytes
 
-_COLUMNS = "at, stream, reason, detail, entity_id, event_name, event_id, violations, record, event"
-_STORED = (
-    "SELECT letters.id, pipeline, source, destination, plan_version, run_id, "
-    f"{', '.join(f'letters.{column}' for column in _COLUMNS.split(', '))} "
-    "FROM dead_letters AS letters JOIN runs ON runs.id = run_id JOIN jobs ON jobs.id = job_id "
-)
+_STORED = """
+SELECT letters.id, pipeline, source, destination, plan_version, run_id, at, stream, reason, detail, entity_id, event_name,
+  event_id, violations, record, event
+FROM dead_letters AS letters JOIN runs ON runs.id = run_id JOIN jobs ON jobs.id = job_id
+"""
 ONE = _STORED + "WHERE letters.id = ?"
 NEWEST = (
     _STORED + "WHERE (:reason IS NULL OR reason = :reason) AND (:event_name IS NULL OR event_name = :event_name) "
@@ -40,7 +39,8 @@ OF_RUN = "SELECT count(*) FROM dead_letters WHERE run_id = :run AND id > (SELECT
 def write(db: sqlite3.Connection, run_id: int, letters: Iterable[DeadLetter], now: Instant) -> None:
     """Store dead letters of one run."""
     db.executemany(
-        f"INSERT INTO dead_letters (run_id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO dead_letters (run_id, at, stream, reason, detail, entity_id, event_name, event_id, violations, record, "
+        "event) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ((run_id, now, *_row_of(letter)) for letter in letters),
     )
 

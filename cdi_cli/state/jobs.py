@@ -26,24 +26,29 @@ BACKFILL = "backfill"
 RUNNING = "running"
 KILLED = "killed"
 
-_SPEC = "kind, pipeline, source, destination, streams, since, until, asked, fingerprint, plan_version, server_started_at"
-_PARTITION = "number, stream, since, until, expected, cursor, is_done"
-_JOB = "id, status, started_at, ended_at, crc, " + _SPEC
-_JOB_COLUMNS = 5 + _SPEC.count(",") + 1
-
-NEWEST_JOB = f"SELECT {_JOB} FROM jobs WHERE pipeline = ? AND destination = ? ORDER BY id DESC LIMIT 1"
-PARTITIONS = f"SELECT {_PARTITION}, crc FROM partitions WHERE job_id = ? ORDER BY id"
-RUNS = (
-    f"SELECT runs.id, job_id, pid, runs.started_at, runs.ended_at, runs.status, exit_code, host, "
-    f"{', '.join(f'jobs.{column}' for column in _JOB.split(', '))} "
-    "FROM runs JOIN jobs ON jobs.id = job_id ORDER BY runs.id DESC LIMIT ?"
-)
+NEWEST_JOB = """
+SELECT id, status, started_at, ended_at, crc, kind, pipeline, source, destination, streams, since, until, asked, fingerprint,
+  plan_version, server_started_at
+FROM jobs WHERE pipeline = ? AND destination = ? ORDER BY id DESC LIMIT 1
+"""
+PARTITIONS = """
+SELECT number, stream, since, until, expected, cursor, is_done, crc FROM partitions WHERE job_id = ? ORDER BY id
+"""
+_ONE_PARTITION = """
+SELECT number, stream, since, until, expected, cursor, is_done, crc FROM partitions WHERE job_id = ? AND number = ?
+"""
+RUNS = """
+SELECT runs.id, job_id, pid, runs.started_at, runs.ended_at, runs.status, exit_code, host,
+  jobs.id, jobs.status, jobs.started_at, jobs.ended_at, crc, kind, pipeline, source, destination, streams, since, until,
+  asked, fingerprint, plan_version, server_started_at
+FROM runs JOIN jobs ON jobs.id = job_id ORDER BY runs.id DESC LIMIT ?
+"""
 _RUN_COLUMNS = 8
 LAST_GOOD_RUN = "SELECT max(ended_at) FROM runs WHERE exit_code = 0"
 
 
 def job_of(row: Sequence[Any], path: Path) -> Job:
-    """The job of a row in the order of `_JOB`; raises StateError when it is damaged."""
+    """The job of a row of `NEWEST_JOB`; raises StateError when it is damaged."""
     number, status, started_at, ended_at, crc, *spec = row
     if checksum(number, *spec) != crc:
         raise damaged(f"job {number} does not match its checksum", path)
@@ -88,12 +93,14 @@ def insert_job(db: sqlite3.Connection, spec: JobSpec, partitions: Iterable[Parti
         spec.plan_version,
         spec.server_started_at,
     )
-    marks = ", ".join("?" * _JOB_COLUMNS)
     db.execute(
-        f"INSERT INTO jobs ({_JOB}) VALUES ({marks})", (number, "open", now, None, checksum(number, *values), *values)
+        "INSERT INTO jobs (id, status, started_at, crc, kind, pipeline, source, destination, streams, since, until, asked, "
+        "fingerprint, plan_version, server_started_at) VALUES (?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (number, now, checksum(number, *values), *values),
     )
     db.executemany(
-        f"INSERT INTO partitions (job_id, {_PARTITION}, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO partitions (job_id, number, stream, since, until, expected, cursor, is_done, crc) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ((number, *row, checksum(number, *row)) for row in map(_row_of, partitions)),
     )
     return number
@@ -113,7 +120,7 @@ def _row_of(partition: Partition) -> tuple[str | int | None, ...]:
 
 
 def partition_of(row: Sequence[Any], job_id: int, path: Path) -> Partition:
-    """The partition of a row (`_PARTITION`, checksum); raises StateError naming it when it is damaged."""
+    """The partition of a row of `PARTITIONS`; raises StateError naming it when it is damaged."""
     *values, crc = row
     if checksum(job_id, *values) != crc:
         raise damaged(f"partition {values[0]} of job {job_id} does not match its checksum", path)
@@ -130,9 +137,7 @@ def partition_of(row: Sequence[Any], job_id: int, path: Path) -> Partition:
 
 def read_partition(db: sqlite3.Connection, job_id: int, number: int, path: Path) -> Partition:
     """One partition; raises StateError when it is missing or damaged."""
-    row = db.execute(
-        f"SELECT {_PARTITION}, crc FROM partitions WHERE job_id = ? AND number = ?", (job_id, number)
-    ).fetchone()
+    row = db.execute(_ONE_PARTITION, (job_id, number)).fetchone()
     if row is None:
         raise StateError(f"the checkpoint file has no partition {number} of job {job_id}", where=str(path))
     return partition_of(row, job_id, path)
@@ -169,7 +174,8 @@ def finish_run(db: sqlite3.Connection, run_id: int, *, status: str, exit_code: i
         "UPDATE runs SET ended_at = ?, status = ?, exit_code = ? WHERE id = ?", (now, status, exit_code, run_id)
     )
     db.execute(
-        "UPDATE jobs SET status = 'done', ended_at = ? WHERE status = 'open' AND id = (SELECT job_id FROM runs WHERE id = ?) "
+        "UPDATE jobs SET status = 'done', ended_at = ? "
+        "WHERE status = 'open' AND id = (SELECT job_id FROM runs WHERE id = ?) "
         "AND NOT EXISTS (SELECT 1 FROM partitions WHERE job_id = jobs.id AND is_done = 0)",
         (now, run_id),
     )

@@ -63,17 +63,14 @@ def read_holder(db: sqlite3.Connection) -> Holder:
     if row is None:
         msg = "the writer row is missing"
         raise sqlite3.DatabaseError(msg)
-    return Holder(*row[:4], is_clean=bool(row[4]))
+    epoch, pid, host, started_at, is_clean = row
+    return Holder(epoch, pid, host, started_at, bool(is_clean))
 
 
 def is_alive(pid: int, host: str) -> bool:
     """Whether a process may still run; one on another host counts as alive, since nothing here can tell."""
-    if host != socket.gethostname():
-        return True
-    if pid == os.getpid():
-        return True
-    if os.name != "posix":
-        return True
+    if host != socket.gethostname() or pid == os.getpid() or os.name != "posix":
+        return True  # on Windows `os.kill` would end the process instead of asking
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,7 +1,7 @@
 """Opening the checkpoint file: what is checked, in which order, before anything may be written to it.
 
-For writing: folder, lock, header, schema, quick check, sign in (epoch + 1). For reading: header and schema only. Nothing here
-ever repairs, replaces or empties a file: what cannot be used is refused with the reason, and stays as it is.
+For writing: folder, lock, header, schema, quick check, sign in (epoch + 1). For reading: header and schema only. Nothing
+here ever repairs, replaces or empties a file: what cannot be used is refused with the reason, and stays as it is.
 """
 
 from __future__ import annotations
@@ -89,6 +89,13 @@ def _connect_for_reading(path: Path) -> sqlite3.Connection:
 
 def _check(db: sqlite3.Connection, path: Path, clock: Clock) -> None:
     check_version(db, path)
+    (journal,) = db.execute("PRAGMA journal_mode").fetchone()
+    if journal != "wal":
+        raise StateError(
+            "the checkpoint file cannot be used on this file system: it has no shared memory for SQLite's log",
+            where=str(path),
+            hint="name a `state:` path on a local disk",
+        )
     seconds_max = CHECK_SECONDS_MAX if read_holder(db).is_clean else CHECK_AFTER_CRASH_SECONDS_MAX
     if not is_sound(db, seconds_max, clock.monotonic):
         raise _with_last_good_run(damaged("SQLite's check of its pages failed", path), path)

@@ -99,12 +99,16 @@ def create(path: Path) -> None:
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     make_private_file(new)
-    with closing(sqlite3.connect(new, isolation_level=None)) as db:
-        db.executescript(
-            f"PRAGMA synchronous=FULL; PRAGMA application_id={APPLICATION_ID}; BEGIN; {_TABLES} "
-            f"PRAGMA user_version={SCHEMA_VERSION}; COMMIT"
-        )
-    new.replace(path)
+    try:
+        with closing(sqlite3.connect(new, isolation_level=None)) as db:
+            db.executescript(
+                f"PRAGMA synchronous=FULL; PRAGMA fullfsync=ON; PRAGMA application_id={APPLICATION_ID}; BEGIN; {_TABLES} "
+                f"PRAGMA user_version={SCHEMA_VERSION}; COMMIT"
+            )
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -38,9 +38,12 @@ class SqliteStore:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # What went wrong first is the news; that closing fails too adds nothing.
-        with suppress(CdiError) if error is not None else suppress():
+        try:
             self.close()
+        except CdiError:
+            # What went wrong first is the news; that closing fails too adds nothing.
+            if error is None:
+                raise
 
     def close(self) -> None:
         """Close the file in order and release the lock; a second call does nothing. Raises StateError."""

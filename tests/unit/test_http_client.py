@@ -141,3 +141,14 @@ async def test_the_error_after_all_retries_says_what_how_often_and_where() -> No
     assert caught.value.hint is not None
     assert type(caught.value) is TransientError
     assert (len(server.requests), len(retries)) == (3, 2)
+
+
+async def test_cookies_are_not_kept() -> None:
+    """A cookie that a server sets is not sent back: requests do not depend on each other."""
+    async with scripted(answer(200, Set_Cookie="session=1; Path=/")) as server:
+        client = HttpClient()
+        for _ in range(2):
+            await client.request("GET", server.url, what="x")
+        await client.close()
+
+    assert [request.headers.get("cookie") for request in server.requests] == [None, None]

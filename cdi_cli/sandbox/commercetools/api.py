@@ -51,6 +51,8 @@ class CommercetoolsApi:
             response = self._route(request, path)
         except ApiError as error:
             response = error.response()
+        except PredicateError as error:
+            response = invalid_input("where", str(error)).response()
         correlation = request.headers.get("x-correlation-id") or f"{self._project_key}/{uuid.uuid4()}"
         response.headers["X-Correlation-ID"] = correlation
         return response
@@ -94,10 +96,7 @@ class CommercetoolsApi:
             with_total=flag(request, "withTotal", default=True),
         )
         paths = expansions(request)
-        try:
-            rows = self._shop.query(kind, query, staged=staged)
-        except PredicateError as error:
-            raise invalid_input("where", str(error)) from error
+        rows = self._shop.query(kind, query, staged=staged)
         head = f'{{"limit":{query.limit},"offset":{query.offset},"count":{len(rows.records)},'
         if rows.total is not None:
             head += f'"total":{rows.total},'

@@ -1,10 +1,10 @@
 """Money of commercetools as exact `Money`, and the amounts of an order or cart.
 
-    total    = taxedPrice.totalGross, else totalPrice (which holds tax only where prices include it)
-    tax      = taxedPrice.totalTax, else gross - net; None while nothing is taxed
-    shipping = net of tax; None where there is no shipping
-    revenue  = total - shipping - tax, so the four always add up exactly
-    discount = what cart discounts took off lines and total, positive; not off shipping, not off catalogue prices
+total    = taxedPrice.totalGross, else totalPrice (which holds tax only where prices include it)
+tax      = taxedPrice.totalTax, else gross - net; None while nothing is taxed
+shipping = net of tax; None where there is no shipping
+revenue  = total - shipping - tax, so the four always add up exactly
+discount = what cart discounts took off lines and total, positive; not off shipping, not off catalogue prices
 """
 
 from __future__ import annotations
@@ -82,12 +82,9 @@ def _net_shipping(info: ShippingInfo) -> Money:
 
 
 def _discount_of(record: Basket) -> Money | None:
-    parts = [
-        discount
-        for line in (*record.line_items, *record.custom_line_items)
-        if line.discounted_price_per_quantity
-        and (discount := line_discount(line.discounted_price_per_quantity)) is not None
-    ]
+    quantities = [line.discounted_price_per_quantity for line in record.line_items]
+    quantities += [line.discounted_price_per_quantity for line in record.custom_line_items]
+    parts = [discount for line in quantities if line and (discount := line_discount(line)) is not None]
     if record.discount_on_total_price is not None:
         parts.append(money(record.discount_on_total_price.discounted_amount))
     return _sum(parts)

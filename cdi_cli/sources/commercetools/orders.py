@@ -1,7 +1,7 @@
 """Orders: from a record to an `Order` (sheet "commercetools", section 3).
 
-Business time is `completedAt`, which imported orders carry, else `createdAt`. States are passed on as served; only Cancelled,
-Paid, Shipped and Delivered mean something here, so a new state is no error.
+Business time is `completedAt`, which imported orders carry, else `createdAt`. States are passed on as served; only
+Cancelled, Paid, Shipped and Delivered mean something here, so a new state is no error.
 """
 
 from __future__ import annotations

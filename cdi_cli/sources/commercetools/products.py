@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from cdi_cli.commerce import Money, Product
 from cdi_cli.sources.commercetools.money import money
-from cdi_cli.sources.commercetools.records import ProductRecord, Variant
+from cdi_cli.sources.commercetools.records_products import ProductRecord, Variant
 from cdi_cli.sources.commercetools.shop import Shop, image_url, instant
 
 

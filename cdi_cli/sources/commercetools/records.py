@@ -15,6 +15,10 @@ Names = dict[str, str]
 """A LocalizedString: locale -> text."""
 
 
+DENIED_FIELDS = frozenset({"password", "token", "interfaceInteractions", "interfaceAccount", "vatId", "dateOfBirth"})
+"""Names of record fields that are never kept, whatever they are in (sheet "commercetools", section 5, no. 16)."""
+
+
 class Record(msgspec.Struct, gc=False, rename="camel"):
     """The base of all records: fields in camelCase, no cycles, so nothing for the garbage collector."""
 
@@ -81,19 +85,6 @@ class Price(Record):
     discounted: CatalogDiscount | None = None
     customer_group: Reference | None = None
     channel: Reference | None = None
-
-
-class ChannelAvailability(Record):
-    """Stock of a variant, for one channel or without channels."""
-
-    is_on_stock: bool | None = None
-
-
-class Availability(Record):
-    """Stock of a variant; eventually consistent."""
-
-    is_on_stock: bool | None = None
-    channels: dict[str, ChannelAvailability] = {}
 
 
 class LineVariant(Record):
@@ -351,46 +342,6 @@ class CustomerRecord(Record):
     addresses: tuple[Address, ...] = ()
     default_billing_address_id: str | None = None
     default_shipping_address_id: str | None = None
-
-
-class Variant(Record):
-    """A variant of the catalogue."""
-
-    id: int
-    sku: str | None = None
-    key: str | None = None
-    prices: tuple[Price, ...] = ()
-    attributes: tuple[Attribute, ...] = ()
-    images: tuple[Image, ...] = ()
-    availability: Availability | None = None
-
-
-class ProductData(Record):
-    """A product as it is published; no variants where the project keeps them apart (`productCatalogModel` Modular)."""
-
-    name: Names
-    slug: Names = {}
-    categories: tuple[Reference, ...] = ()
-    attributes: tuple[Attribute, ...] = ()
-    master_variant: Variant | None = None
-
-
-class MasterData(Record):
-    """The published side of a product; the staged side is not read."""
-
-    published: bool
-    current: ProductData
-
-
-class ProductRecord(Record):
-    """A product with its published data."""
-
-    id: str
-    version: int
-    created_at: str
-    last_modified_at: str
-    master_data: MasterData
-    key: str | None = None
 
 
 class Identified(Record):

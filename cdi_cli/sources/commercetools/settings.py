@@ -26,33 +26,44 @@ class Lookups(ConnectorSettings):
     """What orders, carts and customers only refer to, and is looked up to give it a name; each needs a permission."""
 
     product_categories: bool = Field(
-        True, description="look up the category path of each product line (needs `view_products`)"
+        default=True, description="look up the category path of each product line (needs `view_products`)"
     )
-    discount_codes: bool = Field(True, description="look up the coupon codes of orders (needs `view_discount_codes`)")
-    customer_groups: bool = Field(True, description="look up the names of customer groups (needs `view_customer_groups`)")
+    discount_codes: bool = Field(
+        default=True, description="look up the coupon codes of orders (needs `view_discount_codes`)"
+    )
+    customer_groups: bool = Field(
+        default=True, description="look up the names of customer groups (needs `view_customer_groups`)"
+    )
 
 
 class CommercetoolsSettings(ConnectorSettings):
     """Settings of the source `commercetools`."""
 
     project_key: str = Field(pattern=KEY, description="key of the project, as in the Merchant Center's address")
-    region: str | None = Field(None, description=f"region of the project: one of {', '.join(REGIONS)}")
-    api_url: str | None = Field(None, description="address of the API, instead of a region")
-    auth_url: str | None = Field(None, description="address of the token service, instead of a region")
+    region: str | None = Field(default=None, description=f"region of the project: one of {', '.join(REGIONS)}")
+    api_url: str | None = Field(default=None, description="address of the API, instead of a region")
+    auth_url: str | None = Field(default=None, description="address of the token service, instead of a region")
     client_id: str = Field(min_length=1, description="id of the API client")
     client_secret: SecretReference = Field(description="secret of the API client")
     scopes: tuple[str, ...] = Field(
-        (), description="scopes to ask for; none: all that the client has; `view_orders` means `view_orders:{project_key}`"
+        default=(),
+        description="scopes to ask for; none: all that the client has; `view_orders` means `view_orders:{project_key}`",
     )
-    page_size: int = Field(500, ge=1, le=500, description="most records per request; large records are asked for in fewer")
-    store_key: str | None = Field(None, pattern=KEY, description="read the customers, carts and orders of this store only")
-    locale: str | None = Field(None, description="preferred language of names; default: that of the pipeline, else `en`")
-    lookups: Lookups = Field(Lookups(), description="which references are looked up")
-    brand_attribute: str = Field("brand", description="name of the product attribute that holds the brand")
+    page_size: int = Field(
+        default=500, ge=1, le=500, description="most records per request; large records are asked for in fewer"
+    )
+    store_key: str | None = Field(
+        default=None, pattern=KEY, description="read the customers, carts and orders of this store only"
+    )
+    locale: str | None = Field(
+        default=None, description="preferred language of names; default: that of the pipeline, else `en`"
+    )
+    lookups: Lookups = Field(default=Lookups(), description="which references are looked up")
+    brand_attribute: str = Field(default="brand", description="name of the product attribute that holds the brand")
     product_url_template: str | None = Field(
-        None, description="address of a product page, with `{slug}`, `{sku}`, `{key}` or `{id}`"
+        default=None, description="address of a product page, with `{slug}`, `{sku}`, `{key}` or `{id}`"
     )
-    concurrency: int = Field(4, ge=1, le=16, description="most requests at the same time")
+    concurrency: int = Field(default=4, ge=1, le=16, description="most requests at the same time")
 
     @field_validator("region")
     @classmethod

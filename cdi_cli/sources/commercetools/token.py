@@ -85,13 +85,14 @@ class TokenKeeper:
         return response
 
     async def server_now(self) -> Instant:
-        """The platform's clock: the `Date` of the last token answer plus the time since; behind by up to a second and the way back."""
+        """The platform's clock: the `Date` of the last token answer plus the time since then.
+
+        Never ahead: behind by the part of a second that `Date` leaves out and by the answer's way here.
+        """
         await self.get()
         if self._server_date is None:
             return self._clock.instant()
-        return instant_from_datetime(
-            self._server_date + timedelta(seconds=self._clock.monotonic() - self._answered_at)
-        )
+        return instant_from_datetime(self._server_date + timedelta(seconds=self._clock.monotonic() - self._answered_at))
 
     def _valid(self) -> Token | None:
         return self._token if self._token is not None and self._clock.monotonic() < self._renew_at else None

@@ -1,0 +1,139 @@
+"""Compiling a plan: per event one mapping function and one checker, ready for millions of occurrences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from cdi_cli.commerce import Money
+from cdi_cli.events.lifecycle import KINDS, Occurrence
+from cdi_cli.plan.check import Checker, Violation
+from cdi_cli.plan.generate import Generator
+from cdi_cli.plan.model import OnViolation, Pii, Plan, PlannedEvent, PlannedType, Property
+from cdi_cli.plan.record import dig, plain_reader
+from cdi_cli.plan.schema import ANNOTATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class EventRule:
+    """One event of the plan, compiled.
+
+    `map(occurrence, raw)` gives its properties (never raises; what is missing is left out), `check(properties)` what
+    breaks the plan. `pii`: class by property path (`address.city`, `products[].sku`), only where the plan gives one.
+    `source` is the text of `map`, for people.
+    """
+
+    name: str
+    type: PlannedType
+    kind: str
+    on_violation: OnViolation
+    map: Callable[[Occurrence, bytes], dict[str, Any]]
+    check: Callable[[dict[str, Any]], tuple[Violation, ...]]
+    pii: dict[str, Pii]
+    planned: PlannedEvent
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPlan:
+    """A plan ready to run. `fingerprint` changes with anything that changes events, not with descriptions or layout."""
+
+    name: str
+    version: str
+    fingerprint: str
+    by_kind: dict[str, tuple[EventRule, ...]]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The lifecycle kinds that some event of the plan is triggered by."""
+        return tuple(self.by_kind)
+
+    @property
+    def major_version(self) -> int:
+        """The first number of the version: what Segment calls `event_version`."""
+        return int(self.version.partition(".")[0])
+
+    def rules(self, kind: str) -> tuple[EventRule, ...]:
+        """The events that a lifecycle kind triggers, in the order of their files; empty for a kind that is not planned."""
+        return self.by_kind.get(kind, ())
+
+
+def compile_plan(plan: Plan) -> CompiledPlan:
+    """Compile a plan that was loaded without mistakes."""
+    by_kind: dict[str, tuple[EventRule, ...]] = {}
+    for event in plan.events:
+        by_kind[event.trigger] = (*by_kind.get(event.trigger, ()), _compile(event, plan))
+    return CompiledPlan(plan.name, plan.version, fingerprint(plan), by_kind)
+
+
+def _compile(event: PlannedEvent, plan: Plan) -> EventRule:
+    generator = Generator(event, KINDS[event.trigger].subjects)
+    source = generator.source()
+    namespace: dict[str, Any] = {
+        "__builtins__": {"dict": dict, "list": list},
+        "dig": dig,
+        "join_raw": _join_raw,
+        "number": _number,
+        "plain": plain_reader(plan.denied_fields),
+        "read": generator.record.read if generator.record is not None else None,
+    }
+    exec(compile(source, f"<mapping of {event.name!r}>", "exec"), namespace)  # noqa: S102 - see generate.py for what enters
+    return EventRule(
+        name=event.name,
+        type=event.type,
+        kind=event.trigger,
+        on_violation=event.on_violation,
+        map=namespace["map_properties"],
+        check=Checker(event, allows_unplanned=plan.allows_unplanned),
+        pii={path: each.pii for path, each in event.walk() if each.pii is not None},
+        planned=event,
+        source=source,
+    )
+
+
+def _number(amount: Money) -> float | int | str:
+    """An amount as a JSON number; as text where a number would not be exact, which the check then reports."""
+    try:
+        return amount.number()
+    except ValueError:
+        return f"{amount.decimal():f}"
+
+
+def _join_raw(value: Any, separator: str) -> Any:
+    """A raw list of texts as one text; anything else as it is, for the check to judge."""
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return separator.join(value)
+    return value
+
+
+def fingerprint(plan: Plan) -> str:
+    """SHA-256 (hex) of everything in a plan that shapes events or their check, however the files are laid out."""
+    events = sorted(
+        [event.name, event.type, event.trigger, event.on_violation, [_shape_of(each) for each in event.properties]]
+        for event in plan.events
+    )
+    content = [plan.name, plan.version, plan.allows_unplanned, events]
+    return sha256(msgspec.json.encode(content)).hexdigest()
+
+
+def _shape_of(each: Property) -> list[Any]:
+    rules = {key: value for key, value in each.keywords.items() if key not in ANNOTATIONS}
+    return [
+        each.name,
+        each.types,
+        each.is_required,
+        [path.text for path in each.sources],
+        [each.constant] if each.is_constant else [],
+        each.join,
+        _sorted(rules),
+        [_shape_of(inner) for inner in each.properties],
+        _shape_of(each.items) if each.items is not None else None,
+    ]
+
+
+_sorted = partial(msgspec.to_builtins, order="sorted")

@@ -1,0 +1,1 @@
+"""Seed data: a realistic shop, the same for the same options."""

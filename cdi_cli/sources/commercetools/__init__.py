@@ -1,0 +1,34 @@
+"""commercetools (HTTP API v2): customers, carts, orders, payments (refunds) and products of one project.
+
+settings  where the project is and who we are     client    requests, errors      token    access token, server clock
+paging    keyset predicates, cursor, page size    streams   what is offered       records  the structs we decode
+reading   records to entities, one by one         refunds   payments to orders    references  cached look-ups
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cdi_cli.sources._base import SourceContext, SourceSpec
+from cdi_cli.sources.commercetools.records import DENIED_FIELDS
+from cdi_cli.sources.commercetools.settings import CommercetoolsSettings
+from cdi_cli.sources.commercetools.streams import STREAMS
+
+if TYPE_CHECKING:
+    from cdi_cli.sources.commercetools.source import CommercetoolsSource
+
+
+def _open(settings: CommercetoolsSettings, context: SourceContext) -> CommercetoolsSource:
+    from cdi_cli.sources.commercetools.source import CommercetoolsSource
+
+    return CommercetoolsSource(settings, context)
+
+
+SOURCE = SourceSpec(
+    name="commercetools",
+    title="commercetools",
+    settings=CommercetoolsSettings,
+    open=_open,
+    streams=STREAMS,
+    denied_fields=DENIED_FIELDS,
+)

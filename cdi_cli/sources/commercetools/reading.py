@@ -1,0 +1,144 @@
+"""From raw records to entities: decode, look up what a group refers to, normalise; a record that fails fails alone.
+
+Records of a group are decoded first, so that their references are looked up together. What a record does wrong is told by
+field path and type, never by value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from cdi_cli.commerce import Consent, Entity
+from cdi_cli.sources._base import Reading, Unreadable
+from cdi_cli.sources.commercetools.carts import cart_of
+from cdi_cli.sources.commercetools.consent import ConsentReader
+from cdi_cli.sources.commercetools.customers import customer_of
+from cdi_cli.sources.commercetools.orders import order_of
+from cdi_cli.sources.commercetools.products import product_of
+from cdi_cli.sources.commercetools.records import (
+    DENIED_FIELDS,
+    Basket,
+    CartRecord,
+    CustomerRecord,
+    Identified,
+    OrderRecord,
+    Reference,
+)
+from cdi_cli.sources.commercetools.records_products import ProductRecord
+from cdi_cli.sources.commercetools.references import References
+from cdi_cli.sources.commercetools.settings import Lookups
+from cdi_cli.sources.commercetools.shop import Known, Shop
+
+_decode_id = msgspec.json.Decoder(Identified).decode
+_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
+    "customers": msgspec.json.Decoder(CustomerRecord),
+    "carts": msgspec.json.Decoder(CartRecord),
+    "orders": msgspec.json.Decoder(OrderRecord),
+    "products": msgspec.json.Decoder(ProductRecord),
+}
+
+
+class Reader:
+    """Reads the records of every stream but payments, which `refunds.py` joins to orders first."""
+
+    def __init__(self, references: References, shop: Shop, lookups: Lookups, consent: ConsentReader) -> None:
+        self._references = references
+        self._shop = shop
+        self._lookups = lookups
+        self._consent = consent
+
+    async def read(self, stream: str, records: Sequence[bytes]) -> list[Reading]:
+        """One reading per record, in the same order; raises what a look-up raises."""
+        decode = _DECODERS[stream].decode
+        decoded: list[Any] = [attempt(decode, record) for record in records]
+        known = await self._look_up([item for item in decoded if not isinstance(item, Unreadable)])
+        paths = await self._references.categories() if stream == "products" and self._lookups.product_categories else {}
+        return [
+            item if isinstance(item, Unreadable) else self._normalise(item, record, known, paths)
+            for item, record in zip(decoded, records, strict=True)
+        ]
+
+    def _normalise(self, item: Any, record: bytes, known: Known, paths: Mapping[str, str]) -> Reading:
+        consent = self._consent.read(record)
+        try:
+            return self._entity(item, known, consent, paths)
+        except (ValueError, ArithmeticError) as error:
+            return unreadable(error, item.id)
+
+    def _entity(self, item: Any, known: Known, consent: Consent, paths: Mapping[str, str]) -> Entity:
+        if isinstance(item, OrderRecord):
+            return order_of(item, self._shop, known, consent)
+        if isinstance(item, CartRecord):
+            return cart_of(item, self._shop, known, consent)
+        if isinstance(item, CustomerRecord):
+            return customer_of(item, known, consent)
+        return product_of(item, self._shop, paths)
+
+    async def _look_up(self, items: Sequence[Any]) -> Known:
+        baskets = [item for item in items if isinstance(item, Basket)]
+        codes: Iterable[str] = ()
+        groups: Iterable[str] = ()
+        products: Iterable[str] = ()
+        if self._lookups.discount_codes:
+            codes = (code.discount_code.id for basket in baskets for code in basket.discount_codes)
+        if self._lookups.customer_groups:
+            groups = _group_ids(items)
+        if self._lookups.product_categories:
+            products = (line.product_id for basket in baskets for line in basket.line_items)
+        return Known(
+            coupons=await _names(self._references.coupons.names, codes),
+            groups=await _names(self._references.groups.names, groups),
+            categories=await _names(self._references.product_categories.names, products),
+        )
+
+
+def attempt(decode: Callable[[bytes], Any], record: bytes) -> Any:
+    """The decoded record, or why it cannot be read."""
+    try:
+        return decode(record)
+    except (ValueError, RecursionError) as error:
+        try:
+            record_id = _decode_id(record).id or None
+        except (ValueError, RecursionError):
+            record_id = None
+        return unreadable(error, record_id)
+
+
+def unreadable(error: Exception, record_id: str | None) -> Unreadable:
+    """Why a record cannot be read, without any value of it."""
+    if isinstance(error, UnicodeDecodeError):
+        detail = "text is not UTF-8"
+    elif isinstance(error, ValueError):
+        detail = str(error)
+    else:
+        detail = "an amount cannot be computed" if isinstance(error, ArithmeticError) else "nested too deeply"
+    return Unreadable("unreadable_record", detail, record_id)
+
+
+def scrubbed(record: bytes) -> bytes | None:
+    """The record without the denied fields, at any depth; None for what is not JSON."""
+    try:
+        return msgspec.json.encode(_without_denied(msgspec.json.decode(record)))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _without_denied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_denied(below) for name, below in value.items() if name not in DENIED_FIELDS}
+    return [_without_denied(below) for below in value] if isinstance(value, list) else value
+
+
+def _group_ids(items: Iterable[Any]) -> Iterator[str]:
+    for item in items:
+        reference: Reference | None = getattr(item, "customer_group", None)
+        if reference is not None:
+            yield reference.id
+
+
+async def _names(look_up: Callable[[Iterable[str]], Awaitable[dict[str, str]]], ids: Iterable[str]) -> dict[str, str]:
+    wanted = {identifier for identifier in ids if identifier}
+    return await look_up(wanted) if wanted else {}

@@ -1,0 +1,140 @@
+"""The commercetools source: pages by keyset, records to entities, checks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from cdi_cli.checks import Check
+from cdi_cli.clock import SYSTEM_CLOCK, Clock, Instant, Window
+from cdi_cli.errors import RefusedError, ScopeError, TooLargeError
+from cdi_cli.http import HttpClient, HttpLimits, RetryPolicy
+from cdi_cli.sources._base import Cursor, Page, Reading, SourceContext
+from cdi_cli.sources.commercetools.check import PROJECT, Project, run_checks
+from cdi_cli.sources.commercetools.client import Ask, Client, SlowAnswerError
+from cdi_cli.sources.commercetools.consent import ConsentReader
+from cdi_cli.sources.commercetools.paging import Envelope, PageSize, Total, Walk, cursor_of, page_params, predicate
+from cdi_cli.sources.commercetools.reading import Reader, scrubbed
+from cdi_cli.sources.commercetools.references import References
+from cdi_cli.sources.commercetools.refunds import RefundReader
+from cdi_cli.sources.commercetools.settings import CommercetoolsSettings
+from cdi_cli.sources.commercetools.shop import Shop
+from cdi_cli.sources.commercetools.streams import EXPANSIONS, STREAMS, path_of
+
+
+class CommercetoolsSource:
+    """An open commercetools project; see `sources._base.Source` for the contract."""
+
+    def __init__(
+        self,
+        settings: CommercetoolsSettings,
+        context: SourceContext,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        limits: HttpLimits = HttpLimits(),  # noqa: B008 - immutable
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - immutable
+    ) -> None:
+        """Raises ConfigError when the client's secret cannot be read."""
+        self._settings = settings
+        http = HttpClient(limits=limits, retry=retry, on_retry=context.on_retry)
+        self._client = Client(settings, http, clock, run_id=context.run_id, limits=limits, retry=retry)
+        self._shop = Shop(
+            locale=settings.locale or context.locale,
+            brand_attribute=settings.brand_attribute,
+            product_url_template=settings.product_url_template,
+        )
+        references = References(self._client, self._shop)
+        self._reader = Reader(references, self._shop, settings.lookups, ConsentReader(context.consent))
+        self._refunds = RefundReader(
+            self._client, self._reader, path_of("orders", settings.store_key), is_one_store=settings.store_key is not None
+        )
+        self._sizes = {stream.name: PageSize(settings.page_size) for stream in STREAMS}
+        self._permissions = {stream.name: stream.scope for stream in STREAMS}
+        self._languages_lock = asyncio.Lock()
+        self._has_languages = False
+
+    async def check(self) -> list[Check]:
+        """Credentials, scopes of each stream, the project and the clock."""
+        return await run_checks(self._client, self._settings)
+
+    async def server_now(self) -> Instant:
+        """The platform's clock, as its token service tells it."""
+        return await self._client.tokens.server_now()
+
+    async def count(self, stream: str, window: Window) -> int | None:
+        """How many records were created in a window; at most 10,000, where the platform stops counting."""
+        params = [("where", predicate("created", window, None)), ("limit", "0"), ("withTotal", "true")]
+        answer, _ = await self._client.get(self._ask(stream, "count", params), Total)
+        return answer.total
+
+    async def pages(self, stream: str, window: Window, cursor: Cursor | None, *, by: str = "created") -> AsyncIterator[Page]:
+        """Read a window by `createdAt` or `lastModifiedAt`, in pages of about 8 MB."""
+        walk = Walk(by, window, cursor)
+        while True:
+            envelope, rows_asked = await self._page(stream, walk)
+            rows = envelope.results
+            position = walk.advance(rows)
+            rows_max = min(rows_asked, envelope.limit) if envelope.limit > 0 else rows_asked
+            is_last = len(rows) < rows_max
+            # Copies: a slice held anywhere would keep the whole page of 8 MB alive.
+            page = Page([bytes(row) for row in rows], cursor_of(position), is_last)
+            del envelope, rows
+            yield page
+            del page
+            if is_last:
+                return
+
+    async def read(self, stream: str, records: Sequence[bytes]) -> list[list[Reading]]:
+        """Turn raw records into entities; payments become the orders whose money went back."""
+        await self._learn_languages()
+        if stream == "payments":
+            return await self._refunds.read(records)
+        return [[reading] for reading in await self._reader.read(stream, records)]
+
+    def scrub(self, stream: str, record: bytes) -> bytes | None:  # noqa: ARG002 - the contract's; all are scrubbed alike
+        """The record without password hashes, payment tokens and what payment providers told."""
+        return scrubbed(record)
+
+    async def close(self) -> None:
+        """Give back connections."""
+        await self._client.close()
+
+    async def _page(self, stream: str, walk: Walk) -> tuple[Envelope, int]:
+        """The next page, in fewer rows each time the server cannot serve so many; and the rows it was asked for."""
+        size = self._sizes[stream]
+        while True:
+            rows = size.rows
+            params = [*page_params(walk.by, walk.window, walk.position, rows), *EXPANSIONS.get(stream, ())]
+            try:
+                envelope, size_bytes = await self._client.get(
+                    self._ask(stream, "page", params, is_divisible=rows > 1), Envelope
+                )
+            except (TooLargeError, SlowAnswerError):
+                if rows == 1:
+                    raise
+                size.shrink(rows)
+            else:
+                size.observe(len(envelope.results), size_bytes)
+                return envelope, rows
+
+    def _ask(self, stream: str, purpose: str, params: Sequence[tuple[str, str]], *, is_divisible: bool = False) -> Ask:
+        return Ask(
+            path=path_of(stream, self._settings.store_key),
+            what=f"commercetools {stream} {purpose}",
+            params=params,
+            permission=self._permissions[stream],
+            is_divisible=is_divisible,
+        )
+
+    async def _learn_languages(self) -> None:
+        """The project's first language is a fallback for names; a project that does not tell it has none."""
+        if self._has_languages:
+            return
+        async with self._languages_lock:
+            if not self._has_languages:
+                try:
+                    project, _ = await self._client.get(PROJECT, Project)
+                    self._shop.languages = project.languages
+                except (ScopeError, RefusedError):
+                    self._shop.languages = ()
+                self._has_languages = True
