@@ -20,6 +20,7 @@ from benchmarks import stages
 
 README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+ORDERS_FOR_STAGES = 500
 EVENT_BYTES = {2300: 900, 17000: 2600}
 """About what one event of such an order takes in a Segment body: what the floor posts."""
 
@@ -108,7 +109,8 @@ def report(*, is_quick: bool) -> str:
         )
         print(lines[-1], file=sys.stderr, flush=True)
     lines += ["", "| stage, us per order | 17 KB | 2.3 KB |", "|---|---|---|"]
-    large, small = stages.measure(17_000), stages.measure(2_300)
+    with server(ORDERS_FOR_STAGES, 2_300, 0) as url:
+        large, small = stages.measure(17_000, url), stages.measure(2_300, url)
     lines += [f"| {stage} | {large[stage]:.1f} | {small[stage]:.1f} |" for stage in large]
     lines += ["", "| memory | orders | peak MiB | cdi us/order |", "|---|---|---|---|"]
     for orders in (100_000 // scale, 1_000_000 // scale):

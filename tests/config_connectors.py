@@ -107,5 +107,3 @@ def changed(old: str, new: str, text: str = GOOD) -> str:
     """A good file with one change, which must really change something."""
     assert text.count(old) == 1, old
     return text.replace(old, new)
-
-

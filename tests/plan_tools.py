@@ -161,7 +161,9 @@ def a_cart(**changes: Any) -> Cart:
 
 def a_refund() -> Refund:
     """A refund of part of an order, by the bank."""
-    return Refund(id="refund-1", amount=euro(1999), at=AT, payment_id="pay-1", kind="chargeback", lines=(a_line(quantity=1),))
+    return Refund(
+        id="refund-1", amount=euro(1999), at=AT, payment_id="pay-1", kind="chargeback", lines=(a_line(quantity=1),)
+    )
 
 
 def a_shipment() -> Shipment:

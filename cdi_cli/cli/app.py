@@ -86,4 +86,4 @@ config_app.command("schema", short_help="Print the JSON Schema of a settings fil
 app.command("demo", short_help="See a backfill of a simulated shop")(demo.demo)
 app.add_typer(sandbox_app, name="sandbox")
 sandbox_app.command("serve", short_help="Run the simulators until Ctrl-C")(sandbox.serve)
-sandbox_app.command("seed", short_help="Replace the data of a running sandbox")(sandbox.seed_)
+sandbox_app.command("seed", short_help="Add orders to a running sandbox")(sandbox.seed_)

@@ -43,28 +43,27 @@ def check(config: ConfigOption = None, pipeline: PipelineOption = None, as_json:
 
 
 def layout(findings: list[Finding], width: int) -> list[str]:
-    """The lines to print: state, name, detail; long details go on below themselves, a fix stands on its own line."""
+    """The lines to print: state, name, detail; a long detail goes on below itself, a fix stands on its own line."""
     import textwrap
 
     column = min(max((len(finding.check.name) for finding in findings), default=0), NAME_COLUMNS_MAX)
+
+    def wrap(start: str, text: str, indent: int) -> list[str]:
+        return textwrap.wrap(
+            text,
+            max(width, indent + 30),
+            initial_indent=start,
+            subsequent_indent=" " * indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ) or [start.rstrip()]
+
     lines: list[str] = []
     for finding in findings:
         found = finding.check
-        head = f"{'ok' if found.is_ok else 'FAIL':<4}  {found.name:<{column}}  "
-        parts = [(head, found.detail)]
+        lines += wrap(f"{'ok' if found.is_ok else 'FAIL':<4}  {found.name:<{column}}  ", found.detail, column + 8)
         if found.hint:
-            parts.append((f"{'':<{column + 8}}{'note' if found.is_ok else 'fix'}: ", found.hint))
-        for start, text in parts:
-            indent = " " * (column + 8)
-            wrapped = textwrap.wrap(
-                text,
-                max(width, 60),
-                initial_indent=start,
-                subsequent_indent=indent,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-            lines += wrapped or [start.rstrip()]
+            lines += wrap(f"      {'note' if found.is_ok else 'fix'}: ", found.hint, 11)
     return lines
 
 

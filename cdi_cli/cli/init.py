@@ -253,7 +253,7 @@ def _say_next(folder: Path, parts: tuple[Part, Part], *, with_plan: bool) -> Non
         if part.answers.get(question.key) == question.placeholder
     }
     if open_keys:
-        steps.insert(len(steps) - 3, f"edit {scaffold.FILE_NAME}: {', '.join(sorted(open_keys))} hold placeholders")
+        steps.insert(len(steps) - 3, f"edit {scaffold.FILE_NAME}: put a value in place of {', '.join(sorted(open_keys))}")
     typer.echo("next:", err=True)
     for number, step in enumerate(steps, start=1):
         typer.echo(f"  {number}. {step}", err=True)

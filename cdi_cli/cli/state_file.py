@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cdi_cli.state import SqliteStore
+    from cdi_cli.state.store import SqliteStore
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cdi_cli.cli.options import ConfigOption, JsonOption
 
 if TYPE_CHECKING:
-    from cdi_cli.state import SqliteStore
+    from cdi_cli.state.store import SqliteStore
 
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dateutil.parser import isoparse
@@ -52,10 +53,12 @@ def parse_when(text: str, *, now: datetime, zone: ZoneInfo, option: str) -> When
         return When(instant_from_datetime(day), is_zone_assumed=True)
     if match := _RELATIVE.fullmatch(word):
         amount, unit = int(match.group(1)), match.group(2)
+        spans: dict[str, Any] = {_UNITS[unit]: amount}
+        back = relativedelta(**spans)
         try:
             if unit in "smh":
-                return When(instant_from_datetime(now - relativedelta(**{_UNITS[unit]: amount})), is_zone_assumed=False)
-            return When(instant_from_datetime(midnight - relativedelta(**{_UNITS[unit]: amount})), is_zone_assumed=True)
+                return When(instant_from_datetime(now - back), is_zone_assumed=False)
+            return When(instant_from_datetime(midnight - back), is_zone_assumed=True)
         except (ValueError, OverflowError):
             raise ConfigError(f"{option} `{text}` lies before the year 1", hint="name a later date") from None
     return _parse_iso(text.strip(), zone, option)

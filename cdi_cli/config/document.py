@@ -58,11 +58,15 @@ class Document:
     values: dict[KeyPath, Place] = field(default_factory=dict)
     keys: dict[KeyPath, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    settled: set[KeyPath] = field(default_factory=set)
+    """Paths whose one mistake is known: what would follow from it is not told."""
 
     def problem(
         self, path: KeyPath, message: str, *, hint: str | None = None, value_text: str | None = None, at_key: bool = False
     ) -> None:
         """Note a mistake at a path; where that does not exist, at the nearest thing above it that does."""
+        if path in self.settled:
+            return
         line, column = self.place(path, at_key=at_key)
         self.problems.append(Problem(self.file, line, column, dotted(path), message, value_text, hint))
 
@@ -115,21 +119,17 @@ def _read_text(file: Path) -> str:
 
 
 def _compose(file: Path, text: str) -> yaml.Node | None:
-    loader = _Loader(text)
     try:
-        return loader.get_single_node()
+        return _Loader(text).get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         message = f"not valid YAML: {error.problem or error.context}"
     except yaml.YAMLError as error:
-        position = getattr(error, "position", 0)
-        line, column = text.count("\n", 0, position) + 1, 1
-        message = "not valid YAML: a control character" if position else "not valid YAML"
+        line, column = text.count("\n", 0, getattr(error, "position", 0)) + 1, 1
+        message = "not valid YAML: a control character"
     except RecursionError:
         line, column, message = 1, 1, "nested too deeply"
-    finally:
-        loader.dispose()
     hint = "indent with spaces, not with tabs" if "\\t" in message else "check indentation, quotes and colons near here"
     raise SettingsError([Problem(file, line, column, "", message, hint=hint)])
 
@@ -154,8 +154,10 @@ class _Reader:
             place = _place(node)
             raise SettingsError([Problem(self._document.file, *place, dotted(path[:8]), "nested too deeply or too large")])
         if isinstance(node, yaml.MappingNode):
+            self._refuse_tag(node, path, "tag:yaml.org,2002:map")
             return self._read_mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
+            self._refuse_tag(node, path, "tag:yaml.org,2002:seq")
             return [self._read(item, (*path, number)) for number, item in enumerate(node.value)]
         return self._read_scalar(node, path)
 
@@ -185,9 +187,12 @@ class _Reader:
             return int(text)
         if node.tag == _FLOAT:
             return float(text)
-        if node.tag not in (_STR, _INT):
-            self._note(node, path, f"the tag `{node.tag.removeprefix('tag:yaml.org,2002:')}` is not allowed here")
+        self._refuse_tag(node, path, _STR, _INT)
         return text
+
+    def _refuse_tag(self, node: yaml.Node, path: KeyPath, *allowed: str) -> None:
+        if node.tag not in allowed:
+            self._note(node, path, f"the tag `{node.tag.removeprefix('tag:yaml.org,2002:')}` is not allowed here")
 
     def _note(self, node: yaml.Node, path: KeyPath, message: str, *, hint: str | None = None) -> None:
         self._document.problems.append(Problem(self._document.file, *_place(node), dotted(path), message, None, hint))

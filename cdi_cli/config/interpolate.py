@@ -55,17 +55,16 @@ class Interpolator:
         return _VARIABLE.sub(value_of, text) if "${" in text else text
 
     def _value(self, name: str, path: KeyPath) -> str:
-        if not _NAME.fullmatch(name):
-            self._document.problem(
-                path, f"`${{{name}}}` is no name of an environment variable", hint="write `$${` for a literal `${`"
-            )
-            return name
         value = self._environment.get(name)
         if value:
             return value
-        state = "not set" if value is None else "empty"
-        near = nearest(name, (known for known in self._environment if self._environment[known]))
-        hint = f"did you mean `${{{near}}}`?" if near else f"export {name}=..."
-        self._document.problem(path, f"environment variable {name} is {state}", hint=hint)
-        # Something non-empty, so that the one mistake does not cause a second one.
-        return f"${{{name}}}"
+        if not _NAME.fullmatch(name):
+            message = f"`${{{name}}}` is no name of an environment variable"
+            self._document.problem(path, message, hint="write `$${` for a literal `${`")
+        else:
+            near = nearest(name, (known for known in self._environment if self._environment[known]))
+            hint = f"did you mean `${{{near}}}`?" if near else f"export {name}=..."
+            state = "not set" if value is None else "empty"
+            self._document.problem(path, f"environment variable {name} is {state}", hint=hint)
+        self._document.settled.add(path)
+        return ""

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from cdi_cli.config.document import Document, KeyPath, read_document
 from cdi_cli.config.interpolate import Interpolator
-from cdi_cli.config.problems import SettingsError, suggestion
+from cdi_cli.config.problems import SettingsError, masked, suggestion
 from cdi_cli.config.references import check_references
 from cdi_cli.config.settings import STATE_DEFAULT, Connector, Settings
 from cdi_cli.config.translate import note_mistakes
@@ -83,7 +83,7 @@ def load_settings(file: Path, *, known: Known, environment: Mapping[str, str] = 
         if section in document.data:
             filled[section] = _read_connectors(document, fill, section, connectors)
     settings = _read_settings(document, filled)
-    check_references(document, known)
+    check_references(document, filled, known)
     if document.problems or settings is None:
         raise SettingsError(document.problems)
     return settings
@@ -119,7 +119,7 @@ def _read_connector(document: Document, fill: Interpolator, path: KeyPath, entry
         document.problem(path, "key `type` is missing", hint=suggestion("", connectors.names))
     elif kind not in connectors.names:
         hint = suggestion(kind, connectors.names) or f"no {noun} is installed"
-        document.problem((*path, "type"), f"unknown {noun} type `{kind}`", hint=hint)
+        document.problem((*path, "type"), f"unknown {noun} type `{masked(str(kind))}`", hint=hint)
     else:
         model = connectors.model(str(kind))
         settings = fill({key: value for key, value in entry.items() if key != "type"}, model, path)

@@ -10,19 +10,20 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from cdi_cli.errors import ConfigError
-from cdi_cli.secrets import is_reference
+from cdi_cli.secrets import MASK, is_reference
 
 VALUE_CHARACTERS_MAX = 60
 _SECRET_NAME = re.compile(
     r"secret|passw|token|credential|api_?key|write_?key|private_?key|access_?key|auth(orization)?$|bearer|^key$", re.I
 )
 _URL_WITH_USER = re.compile(r"//[^/\s@]*:[^/\s@]*@")
+_LONG_WORD = re.compile(r"[A-Za-z0-9+/=_.~-]{16,}")
 _NAME_OF_WORDS = re.compile(r"([A-Za-z]+[0-9]{0,3}|[0-9]{1,4})([._-]([A-Za-z]+[0-9]{0,3}|[0-9]{1,4}))*")
 """What people name things: `europe-west1.gcp`, `OrderCompletedAgain`, `my_shop_2024`."""
 
@@ -46,7 +47,8 @@ class SettingsError(ConfigError):
     """A settings file with mistakes; `problems` lists all of them in the order of the file."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.column, problem.path)))
+        safe = [replace(each, message=hide_credentials(each.message), path=hide_credentials(each.path)) for each in problems]
+        self.problems = tuple(sorted(safe, key=lambda problem: (problem.line, problem.column, problem.path)))
         first = self.problems[0]
         count = len(self.problems)
         message = first.message if count == 1 else f"{count} mistakes in {first.file.name}, the first: {first.message}"
@@ -55,8 +57,9 @@ class SettingsError(ConfigError):
 
 def nearest(word: object, known: Iterable[str]) -> str | None:
     """The known word that `word` was probably meant to be, or None when nothing is near."""
-    found = get_close_matches(str(word).lower(), {name.lower(): name for name in known}, n=1, cutoff=0.6)
-    return next((name for name in known if found and name.lower() == found[0]), None)
+    names = {name.lower(): name for name in known}
+    found = get_close_matches(str(word).lower(), names, n=1, cutoff=0.6)
+    return names[found[0]] if found else None
 
 
 def suggestion(word: object, known: Iterable[str]) -> str | None:
@@ -77,6 +80,17 @@ def looks_like_credential(text: str) -> bool:
     if is_reference(text):
         return False
     return bool(_URL_WITH_USER.search(text)) or any(map(_is_machine_word, re.split(r"[\s/?&=:,;]+", text)))
+
+
+def masked(text: str) -> str:
+    """A text as a message may repeat it: itself, or a mask where it looks like a credential."""
+    return MASK if looks_like_credential(text) else text
+
+
+def hide_credentials(text: str) -> str:
+    """A sentence with every word that looks like a credential masked: a net below all that builds messages."""
+    without_users = _URL_WITH_USER.sub(f"//{MASK}@", text)
+    return _LONG_WORD.sub(lambda match: masked(match.group()), without_users)
 
 
 def _is_machine_word(word: str) -> bool:

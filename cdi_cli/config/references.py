@@ -1,7 +1,7 @@
 """Names in a settings file that must exist elsewhere: sources, destinations, streams, categories, kinds, id fields.
 
-Works on the data as written, so that these mistakes are reported together with all others. A part of the wrong shape is
-passed over: its shape is already a mistake.
+Works on the data with its variables filled in, and repeats in messages only what is written. A part of the wrong shape is
+passed over: its shape is already a mistake, reported with all others.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cdi_cli.config.document import Document, KeyPath
-from cdi_cli.config.problems import looks_like_credential, suggestion
-from cdi_cli.secrets import MASK
+from cdi_cli.config.document import Document, KeyPath, value_at
+from cdi_cli.config.problems import masked, suggestion
 
 if TYPE_CHECKING:
     from cdi_cli.config.load import Known
@@ -20,9 +19,9 @@ if TYPE_CHECKING:
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
-def check_references(document: Document, known: Known) -> None:
-    """Note every name that leads nowhere in the document's problems."""
-    for name, pipeline in _mapping(document.data.get("pipelines")).items():
+def check_references(document: Document, filled: dict[str, Any], known: Known) -> None:
+    """Note every name that leads nowhere in the document's problems; `filled` is its data with variables replaced."""
+    for name, pipeline in _mapping(filled.get("pipelines")).items():
         if isinstance(pipeline, dict):
             _check_pipeline(document, known, ("pipelines", name), pipeline)
 
@@ -48,9 +47,8 @@ def _check_pipeline(document: Document, known: Known, path: KeyPath, pipeline: d
 
 def _expect(document: Document, path: KeyPath, value: str, names: Sequence[str], noun: str) -> None:
     if value not in names:
-        shown = MASK if looks_like_credential(value) else value
         hint = suggestion(value, names) or f"this file has no {noun}"
-        document.problem(path, f"unknown {noun} `{shown}`", hint=hint)
+        document.problem(path, f"unknown {noun} `{_written(document, path)}`", hint=hint)
 
 
 def _expect_each(document: Document, path: KeyPath, values: Any, names: Sequence[str], noun: str) -> None:
@@ -60,7 +58,8 @@ def _expect_each(document: Document, path: KeyPath, values: Any, names: Sequence
             continue
         _expect(document, (*path, number), value, names, noun)
         if value in seen:
-            document.problem((*path, number), f"{noun} `{value}` is listed twice", hint="remove one of them")
+            shown = _written(document, (*path, number))
+            document.problem((*path, number), f"{noun} `{shown}` is listed twice", hint="remove one of them")
         seen.add(value)
 
 
@@ -89,7 +88,9 @@ def _check_ids(document: Document, fields: Collection[str], path: KeyPath, forms
         used = _FIELD.findall(form)
         for field in used:
             if field not in fields:
-                document.problem(here, f"unknown field `{{{field}}}` in an id", hint=suggestion(field, sorted(fields)))
+                document.problem(
+                    here, f"unknown field `{{{masked(field)}}}` in an id", hint=suggestion(field, sorted(fields))
+                )
         if "{" in _FIELD.sub("", form) or "}" in _FIELD.sub("", form):
             document.problem(here, "a brace in an id must open and close a field", hint="for example `{entity_number}`")
         elif not {"entity_id", "entity_number", "discriminator"} & set(used):
@@ -101,6 +102,11 @@ def _check_ids(document: Document, fields: Collection[str], path: KeyPath, forms
         if form in owner and "event" not in used:
             document.problem(here, f"`{event}` and `{owner[form]}` would share their ids", hint="add `{event}` to the form")
         owner.setdefault(form, event)
+
+
+def _written(document: Document, path: KeyPath) -> str:
+    """What the file says at a path: the variable's name, not its value; nothing that looks like a credential."""
+    return masked(str(value_at(document.data, path)))
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -105,11 +105,11 @@ def _secrets(project: Project, pipelines: list[str]) -> tuple[list[Finding], set
     return findings, broken
 
 
-_Connector = tuple[str, str, Callable[[], _Open]]
+_Connector = tuple[str, str, str, Callable[[], _Open]]
 
 
 def _connectors(project: Project, pipelines: list[str]) -> list[_Connector]:
-    """Section, name and opener of every source and destination of these pipelines, each once."""
+    """Section, name, type and opener of every source and destination of these pipelines, each once."""
     found: dict[tuple[str, str], Callable[[], _Open]] = {}
     settings = project.settings
     for pipeline in (settings.pipelines[name] for name in pipelines):
@@ -122,16 +122,19 @@ def _connectors(project: Project, pipelines: list[str]) -> list[_Connector]:
         for destination in pipeline.destinations:
 
             def open_destination(name: str = destination) -> _Open:
-                return project.destination_spec(name).open(settings.destinations[name].settings, DestinationContext())
+                return project.destination_spec(name).open(
+                    settings.destinations[name].settings, DestinationContext(is_backfill=True)
+                )
 
             found.setdefault(("destinations", destination), open_destination)
-    return [(section, name, opener) for (section, name), opener in found.items()]
+    types = {"sources": settings.sources, "destinations": settings.destinations}
+    return [(section, name, types[section][name].type, opener) for (section, name), opener in found.items()]
 
 
-async def _connector(section: str, name: str, opener: Callable[[], _Open], broken: set[str]) -> list[Finding]:
+async def _connector(section: str, name: str, kind: str, opener: Callable[[], _Open], broken: set[str]) -> list[Finding]:
     """What a source or destination says about itself; not asked when a secret of it is missing."""
     if f"{section}.{name}" in broken:
-        return [Finding(Check(name, False, "not tested: a secret is missing", "set the secret and run `cdi check` again"))]
+        return [Finding(Check(name, False, "not tested: a secret is missing, see above"))]
     try:
         opened = opener()
         try:
@@ -140,8 +143,9 @@ async def _connector(section: str, name: str, opener: Callable[[], _Open], broke
             await opened.close()
     except CdiError as error:
         return [Finding(Check(name, False, error.message, error.hint), ExitCode(error.exit_code))]
+    # A connector begins its names with its type; the name in the file says more.
     return [
-        Finding(Check(f"{name}: {check.name}", check.is_ok, check.detail, check.hint), ExitCode.STOPPED) for check in checks
+        Finding(replace(check, name=f"{name}: {check.name.removeprefix(f'{kind} ')}"), ExitCode.STOPPED) for check in checks
     ]
 
 

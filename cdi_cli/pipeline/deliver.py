@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from cdi_cli.destinations import ACCEPTED, Destination, Limits, Outcome, Rejected
+from cdi_cli.destinations import Destination, Limits, Outcome, Rejected
 from cdi_cli.errors import RefusedError
 from cdi_cli.pipeline.items import Outgoing
 from cdi_cli.pipeline.pace import Pacer
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.pipeline.settle import OpenPage, Settler
-from cdi_cli.state._base import Counts, DeadLetter, LedgerEntry
+from cdi_cli.state._base import CountKey, Counts, DeadLetter, LedgerEntry
 
 CONTENT_REFUSALS = frozenset({400, 413, 415, 422})
 """Statuses that concern what a batch holds; any other refusal concerns the account or the address and stops the run."""
@@ -139,13 +139,13 @@ class Deliverer:
         dead: list[DeadLetter] = []
         counts: Counts = {}
         for item, outcome in zip(batch, outcomes, strict=True):
-            if outcome is ACCEPTED or not isinstance(outcome, Rejected):
-                delivered.append(item.entry())
-                key = (page.stream, item.event.name, "delivered", "")
-            else:
+            key: CountKey = (page.stream, item.event.name, "delivered", "")
+            if isinstance(outcome, Rejected):
                 dead.append(self._letter(page.stream, item, outcome))
                 key = (page.stream, item.event.name, "rejected", outcome.reason)
-            counts[key] = counts.get(key, 0) + 1  # type: ignore[index]
+            else:
+                delivered.append(item.entry())
+            counts[key] = counts.get(key, 0) + 1
         await self._settler.batch(page, delivered, dead, counts)
 
     def _raise_failure(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from cdi_cli.commerce.money import SIGNIFICANT_MAX
 from cdi_cli.plan.model import PlannedEvent, Property
 from cdi_cli.plan.schema import event_schema
 
@@ -20,6 +21,9 @@ Steps = tuple[str | int, ...]
 QUOTED_CHARACTERS_MAX = 40
 VIOLATIONS_MAX = 100
 """An event with more violations than this is reported with the first ones only."""
+
+AMOUNT_DIGITS_MAX = len(str(SIGNIFICANT_MAX))
+"""An amount of so many digits is not sent as a number (`commerce/money.py`)."""
 
 _ENGINE = jsonschema_rs.Draft7Validator
 _PATTERNS = jsonschema_rs.RegexOptions()
@@ -131,9 +135,9 @@ def _sentence(rule: str, value: Any, instance: Any, planned: Property | None) ->
     """What is wrong with a value, as the end of a sentence that starts with its path."""
     found = _found(instance, planned)
     if rule == "type":
-        if isinstance(instance, str) and planned is not None and any(path.shape.kind == "money" for path in planned.sources):
-            return "is too large: an amount of 16 or more digits cannot be sent as an exact number"
-        wanted = " or ".join(_TYPE_NOUNS.get(name, name) for name in ([value] if isinstance(value, str) else value))
+        if _is_large_amount(instance, planned):
+            return f"is too large: an amount of {AMOUNT_DIGITS_MAX} or more digits cannot be sent as an exact number"
+        wanted = " or ".join(noun for name, noun in _TYPE_NOUNS.items() if name == value or name in value)
         return f"must be {wanted}, found {_noun(instance)}"
     plain: dict[str, Callable[[], str]] = {
         "enum": lambda: f"must be one of {_options(value)}{found}",
@@ -155,6 +159,13 @@ def _sentence(rule: str, value: Any, instance: Any, planned: Property | None) ->
     }
     sentence = plain.get(rule)
     return sentence() if sentence is not None else f"breaks the rule `{rule}` of the plan{found}"
+
+
+def _is_large_amount(instance: Any, planned: Property | None) -> bool:
+    """Whether the mapping left an amount as text because a number would not be exact."""
+    if planned is None or not isinstance(instance, str) or not any(path.shape.kind == "money" for path in planned.sources):
+        return False
+    return sum(map(str.isdigit, instance)) >= AMOUNT_DIGITS_MAX
 
 
 def _noun(instance: Any) -> str:

@@ -204,9 +204,7 @@ class _Loader:
         if inner.value not in known:
             hint = suggest(str(inner.value), known)
             choices = f"one of {listing(known)}"
-            self._note(
-                node, key, f"`{inner.plain()}` is not a {key.replace('_', ' ')}", f"{hint} {choices}" if hint else choices
-            )
+            self._note(node, key, f"`{inner.plain()}` is no known `{key}`", f"{hint} {choices}" if hint else choices)
             return default
         return inner.value
 

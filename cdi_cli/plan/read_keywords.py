@@ -12,7 +12,7 @@ from typing import Any
 from cdi_cli.plan.check import SchemaError, compile_schema
 from cdi_cli.plan.model import Property
 from cdi_cli.plan.problems import Problems, suggest
-from cdi_cli.plan.schema import COMPOSED, KEYWORDS, property_schema
+from cdi_cli.plan.schema import KEYWORDS, property_schema
 from cdi_cli.plan.yaml_nodes import Node
 
 _ONE_SCHEMA = ("additionalItems", "additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then")

@@ -18,6 +18,9 @@ PLAIN_DEPTH_MAX = 32
 
 Plain = Callable[[Any], Any]
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are not JSON: bad UTF-8 inside a text is a UnicodeDecodeError, not one of its own."""
+
 
 def plain_reader(denied: frozenset[str]) -> Plain:
     """A function that cleans a raw JSON value: no nulls, empty texts, lists or objects in it, and no denied fields."""
@@ -106,14 +109,14 @@ class RecordReader:
             return self._decode(raw)
         except msgspec.ValidationError:
             return self._read_slowly(raw)
-        except (msgspec.DecodeError, RecursionError):
+        except _UNREADABLE:
             return self._nothing
 
     def _read_slowly(self, raw: bytes) -> Any:
         """The same for a record in which one field is not what another path takes it for: read what can be read."""
         try:
             return _rebuild(self._root, self._type, msgspec.json.decode(raw)) or self._nothing
-        except (msgspec.DecodeError, RecursionError):
+        except _UNREADABLE:
             return self._nothing
 
 

@@ -106,8 +106,11 @@ class StoredDeadLetter:
     at: Instant
 
 
-Counts = dict[tuple[str, str, OutcomeName, str], int]
-"""(stream, event name or "", outcome, reason or "") -> how many."""
+CountKey = tuple[str, str, OutcomeName, str]
+"""(stream, event name or "", outcome, reason or "")."""
+
+Counts = dict[CountKey, int]
+"""What is counted, and how many of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Opening the checkpoint file: what is checked, in which order, before anything may be written to it.
 
-For writing: folder, lock, header, schema, quick check, sign in (epoch + 1). For reading: header and schema only. Nothing
+For writing: folder, lock, header, schema, integrity check, sign in (epoch + 1). For reading: header and schema only. Nothing
 here ever repairs, replaces or empties a file: what cannot be used is refused with the reason, and stays as it is.
 """
 
@@ -25,7 +25,7 @@ from cdi_cli.state.schema import check_header, check_version, create
 from cdi_cli.state.store import SqliteStore
 
 CHECK_SECONDS_MAX = 0.5
-"""Time for SQLite's quick check after an orderly close: enough for some hundred megabytes."""
+"""Time for SQLite's integrity check after an orderly close: about a gigabyte that is in the page cache."""
 CHECK_AFTER_CRASH_SECONDS_MAX = 10.0
 
 
@@ -98,18 +98,18 @@ def _check(db: sqlite3.Connection, path: Path, clock: Clock) -> None:
         )
     seconds_max = CHECK_SECONDS_MAX if read_holder(db).is_clean else CHECK_AFTER_CRASH_SECONDS_MAX
     if not is_sound(db, seconds_max, clock.monotonic):
-        raise _with_last_good_run(damaged("SQLite's check of its pages failed", path), path)
+        raise _with_last_good_run(damaged("SQLite's integrity check failed", path), path)
 
 
 def is_sound(db: sqlite3.Connection, seconds_max: float, monotonic: Callable[[], float] = time.monotonic) -> bool:
-    """Whether SQLite's quick check finds nothing wrong in the time given; a large file is checked as far as that gets.
+    """Whether SQLite's integrity check finds nothing wrong in the time given; a large file is checked as far as that gets.
 
     Raises sqlite3.Error when the check itself cannot go on.
     """
     deadline = monotonic() + seconds_max
     db.set_progress_handler(lambda: monotonic() > deadline, 10_000)
     try:
-        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
             raise

@@ -166,6 +166,22 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert broken == []
 
 
+def test_the_tests_that_the_promise_names_exist() -> None:
+    """Every test file or test function that RELIABILITY.md names is there, and no promise is without one."""
+    text = (ROOT / "RELIABILITY.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text)
+    missing = [
+        f"{file}::{function}"
+        for file, function in named
+        if not (ROOT / file).is_file() or f"def {function}" not in (ROOT / file).read_text(encoding="utf-8")
+    ]
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| The promise")]
+
+    assert missing == []
+    assert [row for row in rows if "`tests/" not in row] == []
+    assert len(named) > 10
+
+
 def _headings(page: Path) -> set[str]:
     titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}

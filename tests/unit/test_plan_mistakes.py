@@ -2,124 +2,56 @@
 
 from __future__ import annotations
 
-from os.path import commonprefix
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from plan_tools import HEAD, copy_default_plan, write_plan
+from plan_tools import copy_default_plan, write_plan
 
-from cdi_cli.errors import ConfigError, ExitCode
+from cdi_cli.errors import ExitCode
 from cdi_cli.plan import PlanError, PlanProblem, load_plan
 
 EVENT = "event: Order Completed\ntrigger: order.completed\nproperties:\n"
 GOOD = EVENT + "  order_id: {type: string, from: order.id}\n"
-DEEP = "  p: " + "{type: object, properties: {p: " * 9 + "{type: string}" + "}}" * 9
+SECTIONS = (Path(__file__).parents[1] / "data" / "plan" / "mistakes.txt").read_text(encoding="utf-8").split("\n=== ")[1:]
 
-# (what is wrong, the properties of an event with the line marked by `# HERE`, words of the message, words of the hint)
-PROPERTIES = [
-    ("unknown key", "  a: {type: string, form: order.id} # HERE", "unknown key `form`", "did you mean `from`?"),
-    ("unknown keyword", "  a: {type: string, maxLenght: 5} # HERE", "unknown key `maxLenght`", "`maxLength`"),
-    ("no type", "  a: {from: order.id} # HERE", "has no `type`", "one of `string`"),
-    ("wrong type", "  a: {type: strng, from: order.id} # HERE", "`strng` is not a type", "did you mean `string`?"),
-    ("type null unquoted", "  a: {type: [string, null], from: order.id} # HERE", "`None` is not a type", 'quotes: `"null"`'),
-    ("not a mapping", "  a: order.id # HERE", "must be a mapping", "{type: string}"),
-    ("unknown field", "  a: {type: string, from: order.nummer} # HERE", "`order` has no field `nummer`", "mean `number`? it has"),
-    ("no similar field", "  a: {type: string, from: order.xyzzy} # HERE", "no field `xyzzy`", "`placed_at`"),
-    ("second of two", "  a:\n    type: string\n    from:\n      - order.id\n      - order.nr # HERE", "no field `nr`", "it has"),
-    ("unknown nested", "  a: {type: string, from: order.billing_address.zip} # HERE", "no field `zip`", "`postal_code`"),
-    ("field of text", "  a: {type: string, from: order.id.x} # HERE", "`order.id` is text and has no field", "`order.id` itself"),
-    ("through a list", "  a: {type: string, from: order.lines.sku} # HERE", "`order.lines` is a list", "`items:`"),
-    ("element of entity", "  a: {type: string, from: 'order.lines[0].sku'} # HERE", "`order.lines` is a list", "`items:`"),
-    ("unknown root", "  a: {type: string, from: ordr.id} # HERE", "`ordr` is not known here", "did you mean `order`?"),
-    ("other subject", "  a: {type: string, from: refund.id} # HERE", "`refund` is not known here", "starts with one of"),
-    ("item outside", "  a: {type: string, from: item.sku} # HERE", "`item` stands for the current element", "inside `items`"),
-    ("no path", "  a: {type: string, from: 'order .id'} # HERE", "is not a path", "without spaces"),
-    ("from is a number", "  a: {type: string, from: 5} # HERE", "`from` must be a path", "from: order.number"),
-    ("whole record", "  a: {type: object, from: record} # HERE", "the whole record", "name a field"),
-    ("amount as text", "  a: {type: string, from: order.total} # HERE", "is an amount, but", "`type: number`"),
-    ("amount or text", "  a: {type: [number, string], from: order.total} # HERE", "cannot be declared as text too", "number"),
-    ("time as number", "  a: {type: number, from: order.placed_at} # HERE", "is a time, but", "`type: string`"),
-    ("flag as text", "  a: {type: string, from: order.is_paid} # HERE", "is true or false, but", "`type: boolean`"),
-    ("count as text", "  a: {type: string, from: order.version} # HERE", "is a whole number, but", "`type: integer`"),
-    ("list as text", "  a: {type: string, from: order.coupons} # HERE", "is a list, but", 'add `join: ", "`'),
-    ("object as text", "  a: {type: string, from: order.billing_address} # HERE", "is an object (Address)", "`type: object`"),
-    ("whole object", "  a: {type: object, from: order.billing_address} # HERE", "cannot be sent whole", "`properties:`"),
-    ("whole lines", "  a: {type: array, from: order.lines} # HERE", "a list of objects cannot be sent whole", "`items:`"),
-    ("line as text", "  a:\n    type: array\n    from: order.lines\n    items: {type: string} # HERE", "an element is an object", ""),
-    ("join of amount", "  a: {type: string, from: order.total, join: ','} # HERE", "only a list of texts", "remove `join`"),
-    ("join not text", "  a: {type: array, from: order.coupons, join: ','} # HERE", "`join` makes one text", "`type: string`"),
-    ("nothing produces it", "  a: {type: string, required: true} # HERE", "needs `from` or `value`", "where its value"),
-    ("from and value", "  a: {type: string, from: order.id, value: x} # HERE", "either `from` or `value`", "remove one"),
-    ("required is text", "  a: {type: string, required: yes, from: order.id} # HERE", "must be `true` or `false`", "required: true"),
-    ("required element", "  a:\n    type: array\n    from: order.coupons\n    items:\n      type: string\n      required: true # HERE",
-     "no meaning on the elements", "`minItems`"),
-    ("constant breaks rules", "  a: {type: string, enum: [x], value: y} # HERE", "breaks the property's own rules", "correct"),
-    ("empty constant", "  a:\n    type: [string, 'null']\n    value: # HERE", "`value` is empty", "left out"),
-    ("bad keyword value", "  a:\n    type: number\n    minimum: low # HERE", "`minimum` is not valid JSON Schema", "draft-07"),
-    ("bad pattern", "  a:\n    type: string\n    pattern: '(' # HERE", "`pattern` is not valid JSON Schema", "draft-07"),
-    ("look-ahead", "  a:\n    type: string\n    pattern: '(?!x)y' # HERE", "`pattern` is not valid", "draft-07"),
-    ("unknown format", "  a:\n    type: string\n    format: e-mail # HERE", "`format` is not valid JSON Schema: Unknown format", ""),
-    ("empty enum in anyOf", "  a:\n    type: string\n    anyOf: [] # HERE", "`anyOf` is not valid JSON Schema", "draft-07"),
-    ("typo in anyOf", "  a:\n    type: string\n    anyOf:\n      - minLenght: 3 # HERE", "`minLenght` is not allowed inside", "`minLength`"),
-    ("remote reference", "  a:\n    type: string\n    not:\n      $ref: 'http://example.com/x' # HERE", "`$ref` is not allowed", "whole"),
-    ("dangling ref", "  a: {$ref: shared_b} # HERE", "`$ref: shared_b` names no definition", "did you mean `shared_a`?"),
-    ("remote ref", "  a: {$ref: 'https://example.com/a.json'} # HERE", "names no definition", "only `definitions/` of this plan"),
-    ("unknown pii", "  a: {type: string, from: order.id, pii: contract} # HERE", "`contract` is not a PII class", "`contact`"),
-    ("items on text", "  a:\n    type: string\n    items: {type: string} # HERE", "only a list has `items`", "`type: array`"),
-    ("properties on text", "  a:\n    type: string\n    properties: # HERE\n      b: {type: string}", "only an object", "`type: object`"),
-    ("no properties", "  a:\n    type: object\n    properties: {} # HERE", "must be a mapping of property names", "order_id"),
-    ("mixed kinds", "  a:\n    type: array\n    from: [order.lines, order.refunds] # HERE\n    items: {type: object, properties: "
-     "{b: {type: string, from: item.id}}}", "different kinds of things", "map them apart"),
-    ("description not text", "  a: {type: string, description: 5} # HERE", "`description` must be text", "quotes"),
-    ("empty name", "  '': {type: string} # HERE", "a name has 1 to 255", "another name"),
-    ("too deep", DEEP + " # HERE", "nested too deep", "flatten"),
-    ("duplicate key", "  a: {type: string}\n  a: {type: number} # HERE", "`a` occurs twice, first in line 4", "remove one"),
-    ("alias", "  a: &x {type: string}\n  b: *x # HERE", "aliases are not allowed", "`$ref`"),
-    ("merge key", "  a: {type: string, <<: {minLength: 1}} # HERE", "merge keys are not allowed", "`$ref`"),
-    ("tag", "  a: !!python/object:os.system {type: string} # HERE", "tag `tag:yaml.org,2002:python/object:os.system`", ""),
-]  # fmt: skip
+# (file of the shipped plan, what stands there once, the mistake)
+PLANTED = [
+    ("plan.yaml", "owner: data team", "ownr: data team"),
+    ("plan.yaml", '"1.0.0"', '"1.0"'),
+    ("plan.yaml", "unplanned_properties: forbid", "unplanned_properties: forbidden"),
+    ("definitions/address.yaml", "item.street", "item.stret"),
+    ("definitions/product_line.yaml", "from: item.price", "from: item.prices"),
+    ("events/order_completed.yaml", "type: track", "tpye: track"),
+    ("events/order_completed.yaml", "order.shipping,", "order.shiping,"),
+    ("events/order_cancelled.yaml", "order.cancelled", "order.canceled"),
+    ("events/order_refunded.yaml", "enum: [refund, chargeback]", "enum: refund"),
+    ("events/order_refunded.yaml", "refund.is_full", "refund.full"),
+    ("events/identify.yaml", "on_violation: strip ", "on_violation: stripp "),
+    ("events/identify.yaml", "format: idn-email", "format: mail"),
+    ("events/identify.yaml", "title: {type: string", "title: {type: sting"),
+    ("events/order_updated.yaml", "$ref: product_line", "$ref: product"),
+    ("events/order_fulfilled.yaml", "shipment.id, pii: identifier", "shipment.id, pii: identity"),
+    ("events/order_fulfilled.yaml", "carrier: {", "Carrier: {"),
+    ("events/signed_up.yaml", "event: Signed Up", "event: signed up"),
+    ("events/signed_up.yaml", "phone: {type: string", "phone: {type: boolean"),
+    ("events/checkout_started.yaml", 'cart.coupons, join: ", "', "cart.coupons"),
+    ("events/checkout_started.yaml", "required: true, from: cart.id", "required: true"),
+]
 
-# (what is wrong, the files with the line marked by `# HERE`, words of the message, words of the hint)
-FILES = [
-    ("no version", {"plan.yaml": "name: x # HERE"}, "`version` is missing", "version"),
-    ("bad version", {"plan.yaml": "name: x\nversion: '1.0' # HERE"}, "`1.0` is not a semantic version", "1.0.0"),
-    ("version is a number", {"plan.yaml": "name: x\nversion: 1.0 # HERE"}, "`version` must be text", "quotes"),
-    ("unknown plan key", {"plan.yaml": HEAD + "onviolation: warn # HERE"}, "unknown key `onviolation`", "`on_violation`"),
-    ("unknown policy", {"plan.yaml": HEAD + "on_violation: blok # HERE"}, "`blok` is not a on violation", "did you mean `block`?"),
-    ("unknown convention", {"plan.yaml": HEAD + "conventions:\n  event_style: title # HERE"}, "`event_style`", "`event_case`"),
-    ("unknown case", {"plan.yaml": HEAD + "conventions:\n  event_case: tilte # HERE"}, "`tilte`", "`title`"),
-    ("event case", {"plan.yaml": HEAD + "conventions: {event_case: title}", "events/a.yaml":
-     "event: order_completed # HERE\ntrigger: order.completed\nproperties: {a: {type: string}}"}, "not in title case", "conventions"),
-    ("property case", {"plan.yaml": HEAD + "conventions: {property_case: snake}", "events/a.yaml":
-     EVENT + "  orderId: {type: string} # HERE"}, "`orderId` is not in snake case", "conventions"),
-    ("unknown trigger", {"events/a.yaml": "event: A\ntrigger: order.complete # HERE\nproperties: {a: {type: string}}"},
-     "`order.complete` is not a trigger", "did you mean `order.completed`?"),
-    ("no trigger", {"events/a.yaml": "event: A # HERE\nproperties: {a: {type: string}}"}, "`trigger` is missing", "one of"),
-    ("unknown type", {"events/a.yaml": "event: A\ntype: trck # HERE\ntrigger: order.completed\nproperties: {a: {type: string}}"},
-     "`trck` is not a type", "did you mean `track`?"),
-    ("unknown event key", {"events/a.yaml": GOOD + "triger: x # HERE"}, "unknown key `triger`", "`trigger`"),
-    ("no properties", {"events/a.yaml": "event: A # HERE\ntrigger: order.completed\n"}, "has no `properties`", "at least one"),
-    ("traits of a track", {"events/a.yaml": "event: A\ntrigger: order.completed\ntraits: {a: {type: string}} # HERE"},
-     "has `properties`, not `traits`", "rename"),
-    ("identify named", {"events/a.yaml": "event: Customer # HERE\ntype: identify\ntrigger: customer.profile\ntraits: {a: {type: string}}"},
-     "is named `identify`", "event: identify"),
-    ("long name", {"events/a.yaml": f"event: {'x' * 256} # HERE\ntrigger: order.completed\nproperties: {{a: {{type: string}}}}"},
-     "1 to 255 printable", "shorter"),
-    ("same event twice", {"events/a.yaml": GOOD, "events/b.yaml": GOOD.replace("Completed", "Completed # HERE")},
-     "`Order Completed` is planned twice", "another name"),
-    ("same id", {"events/a.yaml": GOOD, "events/b.yaml": GOOD.replace("Order Completed", "order-completed # HERE")},
-     "`order-completed` is planned twice, first as `Order Completed`", "another name"),
-    ("loop", {"events/a.yaml": EVENT + "  a: {$ref: x}", "definitions/x.yaml":
-     "type: object\nproperties:\n  b: {$ref: x} # HERE"}, "`x` contains itself", "end somewhere"),
-    ("mistake in definition", {"events/a.yaml": EVENT + "  a: {type: array, from: order.lines, items: {$ref: x}}", "definitions/x.yaml":
-     "type: object\nproperties:\n  b: {type: string, from: item.skuu} # HERE"}, "`item` has no field `skuu`", "`sku`"),
-    ("definition is a list", {"definitions/x.yaml": "- a # HERE"}, "must hold a mapping", "key: value"),
-    ("broken YAML", {"events/a.yaml": EVENT + "  a: b: c # HERE"}, "not valid YAML", "indentation"),
-    ("two documents", {"events/a.yaml": GOOD + "--- # HERE\na: 1"}, "more than one document", "one file"),
-    ("empty file", {"events/a.yaml": "# HERE"}, "the file is empty", ""),
-    ("wrong suffix", {"events/a.yml": "# HERE\n" + GOOD, "events/b.yaml": GOOD}, "the file is not read", "rename"),
-    ("deep nesting", {"events/a.yaml": "a: " + "[" * 5000 + " # HERE"}, "nested deeper than 40 levels", ""),
-]  # fmt: skip
+
+def cases() -> list[object]:
+    """The cases of the data file: (files, words of the message, words of the hint)."""
+    found = []
+    for section in SECTIONS:
+        (title, words), *parts = (part.split("\n", 1) for part in section.split("\n>>> "))
+        files: dict[str, str] = dict(parts)
+        if "properties" in files:
+            files["events/a.yaml"] = EVENT + files.pop("properties")
+        if not any(name.startswith("events/") for name in files):
+            files["events/a.yaml"] = GOOD
+        found.append(pytest.param(files, *(word.strip() for word in words.split(" | ")), id=title))
+    return found
 
 
 def problems_of(folder: Path, denied: frozenset[str] = frozenset()) -> tuple[PlanProblem, ...]:
@@ -139,31 +71,16 @@ def marked_places(folder: Path) -> list[tuple[str, int]]:
     ]
 
 
-def assert_found(folder: Path, message: str, hint: str) -> None:
-    """The plan has one mistake, at the marked line, with these words."""
-    found = problems_of(folder)
+@pytest.mark.parametrize(("files", "message", "hint"), cases())
+def test_a_mistake_is_found_at_its_line(tmp_path: Path, files: dict[str, str], message: str, hint: str) -> None:
+    """One mistake gives exactly one finding, at its file and line, with its words and a next step."""
+    write_plan(tmp_path, {"definitions/shared_a.yaml": "type: string\n", **files})
 
-    assert [(problem.file, problem.line) for problem in found] == marked_places(folder), [str(each) for each in found]
+    found = problems_of(tmp_path)
+
+    assert marked_places(tmp_path) == [(problem.file, problem.line) for problem in found], [str(each) for each in found]
     assert message in found[0].message
     assert hint in (found[0].hint or "")
-
-
-@pytest.mark.parametrize(("properties", "message", "hint"), [case[1:] for case in PROPERTIES], ids=[case[0] for case in PROPERTIES])
-def test_a_mistake_in_a_property_is_found_at_its_line(tmp_path: Path, properties: str, message: str, hint: str) -> None:
-    """One mistake in a property gives exactly one finding, at its line."""
-    files = {"events/a.yaml": EVENT + properties, "definitions/shared_a.yaml": "type: string\n"}
-
-    write_plan(tmp_path, files)
-
-    assert_found(tmp_path, message, hint)
-
-
-@pytest.mark.parametrize(("files", "message", "hint"), [case[1:] for case in FILES], ids=[case[0] for case in FILES])
-def test_a_mistake_in_a_file_is_found_at_its_line(tmp_path: Path, files: dict[str, str], message: str, hint: str) -> None:
-    """One mistake in the plan, an event or a definition gives exactly one finding, at its line."""
-    write_plan(tmp_path, files if any(name.startswith("events/") for name in files) else {"events/a.yaml": GOOD, **files})
-
-    assert_found(tmp_path, message, hint)
 
 
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
@@ -177,39 +94,102 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     found = problems_of(plan)
 
     assert len(PLANTED) == 20
-    expected = sorted((str(plan / path), line_of_change((plan / path).read_text("utf-8"), old, new)) for path, old, new in PLANTED)
-    assert [(problem.file, problem.line) for problem in found] == expected, [str(each) for each in found]
+    assert sorted((str(plan / path), line_of(plan / path, new)) for path, _, new in PLANTED) == [
+        (problem.file, problem.line) for problem in found
+    ], [str(each) for each in found]
 
 
-def line_of_change(text: str, old: str, new: str) -> int:
-    """The line of `text` at which the planted `new` begins to differ from `old`."""
-    shared = len(commonprefix([old, new]))
-    return text[: text.index(new) + shared].count("\n") + 1 + (new[shared : shared + 1] == "\n")
+def line_of(path: Path, words: str) -> int:
+    """The line at which the words stand first."""
+    text = path.read_text(encoding="utf-8")
+    return text[: text.index(words)].count("\n") + 1
 
 
-PLANTED = [
-    ("plan.yaml", "owner: data team", "ownr: data team"),
-    ("plan.yaml", 'version: "1.0.0"', 'version: "1.0"'),
-    ("plan.yaml", "unplanned_properties: forbid", "unplanned_properties: forbidden"),
-    ("definitions/address.yaml", "street: {type: string, from: item.street, description: Street and house number}",
-     "street: {type: string, from: item.stret, description: Street and house number}"),
-    ("definitions/product_line.yaml", "    type: number\n    required: true\n    from: item.price",
-     "    type: number\n    required: true\n    from: item.name"),
-    ("events/order_completed.yaml", "trigger: order.completed", "trigger: order.completed\nowner: me"),
-    ("events/order_completed.yaml", "from: order.shipping,", "from: order.shiping,"),
-    ("events/order_cancelled.yaml", "trigger: order.cancelled", "trigger: order.canceled"),
-    ("events/order_refunded.yaml", "enum: [refund, chargeback]", "enum: refund"),
-    ("events/order_refunded.yaml", "    from: refund.is_full\n", "    from: refund.full\n"),
-    ("events/identify.yaml", "on_violation: strip        # a malformed e-mail must not cost the rest of the profile", "on_violation: stripp"),
-    ("events/identify.yaml", "format: idn-email", "format: mail"),
-    ("events/identify.yaml", "title: {type: string,", "title: {type: sting,"),
-    ("events/order_updated.yaml", "products: {type: array, from: order.lines, items: {$ref: product_line}",
-     "products: {type: array, from: order.lines, items: {$ref: product}"),
-    ("events/order_fulfilled.yaml", "shipment_id: {type: string, from: shipment.id, pii: identifier,",
-     "shipment_id: {type: string, from: shipment.id, pii: identity,"),
-    ("events/order_fulfilled.yaml", "carrier: {type: string, from: shipment.carrier,", "Carrier: {type: string, from: shipment.carrier,"),
-    ("events/signed_up.yaml", "event: Signed Up", "event: signed up"),
-    ("events/signed_up.yaml", "  phone: {type: string, from: customer.phone,", "  phone: {type: boolean, from: customer.phone,"),
-    ("events/checkout_started.yaml", 'from: cart.coupons, join: ", ", ', "from: cart.coupons, "),
-    ("events/checkout_started.yaml", "checkout_id: {type: string, required: true, from: cart.id,", "checkout_id: {type: string, required: true,"),
-]  # fmt: skip
+def test_the_error_ends_the_program_as_a_usage_error_and_names_the_folder(tmp_path: Path) -> None:
+    """A plan with mistakes is a configuration error (exit 2) that says how many and where, each with file:line:column."""
+    write_plan(
+        tmp_path, {"events/a.yaml": EVENT + "  a: {type: string, from: order.x}\n  b: {type: string, from: order.y}\n"}
+    )
+
+    with pytest.raises(PlanError, match=r"2 mistakes") as caught:
+        load_plan(tmp_path)
+
+    assert caught.value.exit_code == ExitCode.USAGE
+    assert caught.value.where == str(tmp_path)
+    assert str(caught.value.problems[1]) == f"{tmp_path / 'events' / 'a.yaml'}:5:21: b: `order` has no field `y`"
+
+
+def test_a_folder_without_a_plan_says_what_a_plan_is(tmp_path: Path) -> None:
+    """A folder that holds no plan gives one finding that says what belongs there."""
+    found = problems_of(tmp_path)
+
+    assert [problem.message for problem in found] == ["there is no `plan.yaml`"]
+    assert "events/" in (found[0].hint or "")
+
+
+def test_a_plan_without_events_is_a_mistake(tmp_path: Path) -> None:
+    """A plan that plans nothing is refused."""
+    found = problems_of(write_plan(tmp_path, {}))
+
+    assert [problem.message for problem in found] == ["the plan has no events"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["record.password", "record.a.password.hash", "record.attributes[code=password].value", "record.list[0].password"],
+)
+def test_a_denied_record_field_cannot_be_mapped(tmp_path: Path, path: str) -> None:
+    """A field that the source protects is refused wherever a path names it."""
+    write_plan(tmp_path, {"events/a.yaml": EVENT + f'  a: {{type: string, from: "{path}"}}\n'})
+
+    found = problems_of(tmp_path, frozenset({"password"}))
+
+    assert [(problem.line, problem.message) for problem in found] == [
+        (4, "the record field `password` must never be mapped")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: " + "[" * 5000, "nested deeper than 40 levels"),
+        ("{a: " * 5000, "nested deeper than 40 levels"),
+        ("- " * 5000 + "x", "nested deeper than 40 levels"),
+        ("a: [" + "x, " * 60_000 + "]", "more than 50,000 values"),
+        ("#" * 1_000_001, "larger than 1,000,000 bytes"),
+        (EVENT + "  p: " + "{type: object, properties: {p: " * 9 + "{type: string}" + "}}" * 9, "nested too deep"),
+        (f"event: {'x' * 256}\ntrigger: order.completed\nproperties: {{a: {{type: string}}}}", "1 to 255 printable"),
+        ("event: A\nevent: \x07", "not valid YAML"),
+    ],
+    ids=["lists", "mappings", "dashes", "values", "bytes", "properties", "name", "control character"],
+)
+def test_a_hostile_file_is_refused_within_its_bounds(tmp_path: Path, text: str, message: str) -> None:
+    """Files made to exhaust the reader end in a finding, not in a crash."""
+    found = problems_of(write_plan(tmp_path, {"events/a.yaml": text}))
+
+    assert message in found[0].message
+
+
+def test_definitions_that_multiply_are_refused(tmp_path: Path) -> None:
+    """Definitions that use each other ten times over, level by level, are stopped by the limit on properties."""
+    names = ["a", "b", "c", "d", "e", "f"]
+    files = {"definitions/f.yaml": "type: string\n"}
+    for name, inner in pairwise(names):
+        uses = "".join(f"  p{number}: {{$ref: {inner}}}\n" for number in range(10))
+        files[f"definitions/{name}.yaml"] = f"type: object\nproperties:\n{uses}"
+
+    found = problems_of(write_plan(tmp_path, {**files, "events/a.yaml": EVENT + "  x: {$ref: a}\n"}))
+
+    assert [problem.message for problem in found] == ["the plan has more than 10,000 properties"]
+
+
+def test_bytes_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
+    """A file in another encoding is named with what to do."""
+    write_plan(tmp_path, {"events/a.yaml": GOOD})
+    (tmp_path / "events" / "b.yaml").write_bytes(b"event: Caf\xe9")
+
+    found = problems_of(tmp_path)
+
+    assert [(problem.message, problem.hint) for problem in found] == [
+        ("the file is not UTF-8 text (byte 10)", "save it as UTF-8")
+    ]

@@ -78,7 +78,7 @@ def _categories(catalogue: Catalogue, dice: Dice, start_ms: int) -> list[tuple[s
             **_base(dice, start_ms),
             "key": name.lower().replace(" ", "-"),
             "name": {"en": name, "de": GERMAN[name]},
-            "slug": {"en": name.lower(), "de": GERMAN[name].lower().replace(" ", "-")},
+            "slug": {"en": name.lower().replace(" ", "-")},
             "ancestors": [reference("category", ancestor) for ancestor in ancestors],
             "orderHint": f"0.{len(documents) + 1}",
         }
@@ -101,7 +101,7 @@ def _product(catalogue: Catalogue, dice: Dice, start_ms: int, about: tuple[int, 
     brand = dice.pick(BRANDS)
     title = f"{dice.pick(ADJECTIVES)} {leaf} {number}"
     name = {"en": title, "de": f"{GERMAN[leaf]} {number} – {brand}"}
-    slug = {"en": f"{leaf.lower()}-{number}", "de": f"{GERMAN[leaf].lower()}-{number}"}
+    slug = {"en": f"{leaf.lower()}-{number}", "de": f"artikel-{number}"}
     euro_cents = dice.between(9, 180) * 100 + dice.pick((0, 49, 50, 90, 99))
     base = _base(dice, start_ms)
     is_clothing = root == "Clothing"
@@ -163,8 +163,9 @@ def shown_variant(variant: Variant, lines: int, order_bytes: int | None, dice: D
 
 
 def _padded(plain: dict[str, Any], wanted_bytes: int, dice: Dice) -> dict[str, Any]:
-    """The variant with one price, and as many more prices and attributes as it takes to add `wanted_bytes`."""
-    prices, attributes = list(plain["prices"][:1]), list(plain["attributes"])
+    """The variant without its prices, or with as many prices and attributes as it takes to add `wanted_bytes`."""
+    prices: list[dict[str, Any]] = []
+    attributes = list(plain["attributes"])
     added = 0
     while added < wanted_bytes:
         market = dice.weighted(MARKETS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from cdi_cli.sources.commercetools.records import Attribute, Image, Names, Price, Record, Reference
 
 
@@ -15,7 +17,7 @@ class Availability(Record):
     """Stock of a variant; eventually consistent."""
 
     is_on_stock: bool | None = None
-    channels: dict[str, ChannelAvailability] = {}
+    channels: dict[str, ChannelAvailability] = msgspec.field(default_factory=dict)
 
 
 class Variant(Record):
@@ -34,7 +36,7 @@ class ProductData(Record):
     """A product as it is published; no variants where the project keeps them apart (`productCatalogModel` Modular)."""
 
     name: Names
-    slug: Names = {}
+    slug: Names = msgspec.field(default_factory=dict)
     categories: tuple[Reference, ...] = ()
     attributes: tuple[Attribute, ...] = ()
     master_variant: Variant | None = None
