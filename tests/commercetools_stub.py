@@ -26,6 +26,7 @@ from cdi_cli.sources.commercetools import CommercetoolsSettings
 from cdi_cli.sources.commercetools.source import CommercetoolsSource
 
 SAMPLES = Path(__file__).parent / "data" / "commercetools"
+LIMITS = HttpLimits()
 QUICK = RetryPolicy(attempts=3, wait_initial_seconds=0.001, wait_max_seconds=0.005)
 INVALID_TOKEN = (
     b'{"statusCode":401,"message":"invalid_token","errors":[{"code":"invalid_token","message":"invalid_token"}],'
@@ -124,7 +125,7 @@ class StubProject:
         return True
 
     def _select(self, rows: list[dict[str, Any]], query: dict[str, list[str]]) -> list[dict[str, Any]]:
-        sort = query["sort"][0].split()[0]
+        sort = query.get("sort", ["id asc"])[0].split()[0]
         ranks = {row["id"]: rank for rank, row in enumerate(rows)}
         ordered = sorted(rows, key=lambda row: (row[sort], ranks[row["id"]]) if sort != "id" else (ranks[row["id"]],))
         return [row for row in ordered if all(_holds(where, row, ranks) for where in query.get("where", []))]
@@ -171,7 +172,7 @@ async def opened(
     project: StubProject,
     *,
     context: SourceContext | None = None,
-    limits: HttpLimits = HttpLimits(),
+    limits: HttpLimits = LIMITS,
     retry: RetryPolicy = QUICK,
     clock: Any = None,
     **changes: Any,

@@ -134,12 +134,13 @@ class FakeDestination:
     async def send(self, events: Sequence[bytes]) -> list[Outcome]:
         """Accept what is not refused."""
         self.requests += 1
+        number = self.requests
         self.in_flight += 1
         self.in_flight_max = max(self.in_flight_max, self.in_flight)
         try:
             if self.delay_seconds:
                 await asyncio.sleep(self.delay_seconds)
-            self.script(self.requests, list(events))
+            self.script(number, list(events))
             outcomes: list[Outcome] = []
             for encoded in events:
                 message = msgspec.json.decode(encoded)

@@ -195,14 +195,17 @@ async def _read_request(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     first, *lines = head[:-4].decode("latin-1").split("\r\n")
     parts = first.split(" ")
     if len(parts) != 3:
-        return await _refuse(writer, "400 Bad Request")
+        await _refuse(writer, "400 Bad Request")
+        return None
     pairs = (line.split(":", 1) for line in lines if ":" in line)
     headers = {name.strip().lower(): value.strip() for name, value in pairs}
     if "transfer-encoding" in headers:
-        return await _refuse(writer, "411 Length Required")
+        await _refuse(writer, "411 Length Required")
+        return None
     length = headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > _BODY_BYTES_MAX:
-        return await _refuse(writer, "413 Content Too Large")
+        await _refuse(writer, "413 Content Too Large")
+        return None
     body = await reader.readexactly(int(length)) if length != "0" else b""
     path, _, query = parts[1].partition("?")
     return Request(parts[0], unquote(path), query, headers, body)

@@ -31,7 +31,7 @@ class SandboxOptions:
     messages: bool = False
     project_key: str = "sandbox"
     client_id: str = "sandbox-client"
-    client_secret: str = "sandbox-secret"
+    client_secret: str = "sandbox-secret"  # noqa: S105 - opens nothing but this simulator
     write_key: str = "sandbox-write-key"
     token_seconds: int = 172_800
     scopes: tuple[str, ...] | None = None
@@ -40,7 +40,7 @@ class SandboxOptions:
     port: int = 0
 
 
-SECRET_VARIABLE = "CDI_SANDBOX_SECRET"
+SECRET_VARIABLE = "CDI_SANDBOX_SECRET"  # noqa: S105 - a name, not a value
 """The environment variable that the settings text expects the API client's secret in."""
 
 WRITE_KEY_VARIABLE = "CDI_SANDBOX_WRITE_KEY"

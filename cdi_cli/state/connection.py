@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cdi_cli.errors import CdiError
-from cdi_cli.state.failures import translate
+from cdi_cli.state.failures import FAILURES, translate
 from cdi_cli.state.lock import locked, read_holder
 
 _BUSY_TIMEOUT_SECONDS = 5.0
@@ -63,7 +63,7 @@ class Reader:
         with self._guard:
             try:
                 yield self._db
-            except sqlite3.Error as error:
+            except FAILURES as error:
                 raise translate(error, self._path) from error
 
     def rows(self, statement: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[Any]:
@@ -100,7 +100,7 @@ class Writer:
                 self._check_epoch()
                 yield self._db
                 self._db.execute("COMMIT")
-            except sqlite3.Error as error:
+            except FAILURES as error:
                 self._undo()
                 self._failure = translate(error, self._path)
                 raise self._failure from error
@@ -118,7 +118,7 @@ class Writer:
         try:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-        except sqlite3.Error:
+        except FAILURES:
             # What was not committed is undone when the file is next opened.
             pass
 
@@ -132,7 +132,7 @@ class Writer:
                 with self.transaction() as db:
                     db.execute("UPDATE writer SET is_clean = 1 WHERE id = 1")
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise translate(error, self._path) from error
         finally:
             self._db.close()

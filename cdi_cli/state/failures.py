@@ -29,11 +29,15 @@ _MEANINGS: dict[int, tuple[str, str]] = {
     14: ("the checkpoint file cannot be opened", f"check the mode of the file and its folder, {_AGAIN}"),
     26: ("the checkpoint file is not a SQLite file", RESTORE),
 }
+FAILURES = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite calls raise: the second for damage that breaks the text of SQLite's own error message, or of a column."""
 _OTHER = ("the checkpoint file cannot be used", RESTORE)
 
 
-def translate(error: sqlite3.Error, path: Path) -> StateError:
+def translate(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> StateError:
     """The StateError that an error of SQLite amounts to."""
+    if isinstance(error, UnicodeDecodeError):
+        return damaged("it holds text that is not UTF-8", path)
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODES
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     what, hint = _MEANINGS.get(code, _OTHER)

@@ -190,8 +190,11 @@ def mark_killed(db: sqlite3.Connection) -> None:
 def run_of(row: Sequence[Any], path: Path) -> tuple[RunRow, Job]:
     """The run and its job of a row of `RUNS`; one that is "running" without a living process shows as "killed"."""
     number, job_id, pid, started_at, ended_at, status, exit_code, host = row[:_RUN_COLUMNS]
-    if status == RUNNING and not is_alive(pid, host):
-        status = KILLED
+    try:
+        if status == RUNNING and not is_alive(pid, host):
+            status = KILLED
+    except (TypeError, OverflowError) as error:
+        raise damaged(f"run {number} cannot be read", path) from error
     run = RunRow(
         id=number,
         job_id=job_id,

@@ -18,6 +18,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, Timeout
 
 from cdi_cli.errors import LockedError
+from cdi_cli.state.failures import FAILURES
 
 _HOLDER_TRIES = 5
 _HOLDER_WAIT_SECONDS = 0.04
@@ -86,7 +87,7 @@ def _find_holder(path: Path) -> Holder | None:
         try:
             with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
                 holder = read_holder(db)
-        except sqlite3.Error:
+        except FAILURES:
             holder = None
         if holder and not holder.is_clean and holder.pid and holder.host and is_alive(holder.pid, holder.host):
             return holder

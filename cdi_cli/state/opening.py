@@ -17,7 +17,7 @@ from pathlib import Path
 from cdi_cli.clock import SYSTEM_CLOCK, Clock
 from cdi_cli.errors import StateError
 from cdi_cli.state.connection import Reader, Writer, connect
-from cdi_cli.state.failures import damaged, translate, translate_os
+from cdi_cli.state.failures import FAILURES, damaged, translate, translate_os
 from cdi_cli.state.files import check_file, prepare_folder
 from cdi_cli.state.jobs import LAST_GOOD_RUN, mark_killed
 from cdi_cli.state.lock import acquire, read_holder
@@ -31,7 +31,7 @@ CHECK_AFTER_CRASH_SECONDS_MAX = 10.0
 
 def open_for_writing(path: Path, clock: Clock) -> SqliteStore:
     """The store at `path`, made if it is missing, locked; raises LockedError or StateError."""
-    real = path.resolve()  # two names of one file must be one lock
+    real = _resolved(path)
     prepare_folder(real.parent)
     with ExitStack() as undo:
         try:
@@ -46,7 +46,7 @@ def open_for_writing(path: Path, clock: Clock) -> SqliteStore:
             _check(write_db, real, clock)
             epoch = _sign_in(write_db, clock)
             read_db = connect(real, read_only=True)
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise _with_last_good_run(translate(error, real), real) from error
         except OSError as error:
             raise translate_os(error, real) from error
@@ -56,7 +56,7 @@ def open_for_writing(path: Path, clock: Clock) -> SqliteStore:
 
 def open_for_reading(path: Path) -> SqliteStore:
     """The store at `path` without a lock, for looking only; raises StateError, also when there is no file."""
-    real = path.resolve()
+    real = _resolved(path)
     if not real.exists():
         raise StateError("there is no checkpoint file yet", where=str(real), hint="run `cdi backfill` first")
     try:
@@ -67,11 +67,23 @@ def open_for_reading(path: Path) -> SqliteStore:
         except BaseException:
             db.close()
             raise
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise _with_last_good_run(translate(error, real), real) from error
     except OSError as error:
         raise translate_os(error, real) from error
     return SqliteStore(Reader(db, real), None, real, SYSTEM_CLOCK, lambda: None)
+
+
+def _resolved(path: Path) -> Path:
+    """The path without symbolic links: two names of one file must be one lock."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # the second is what a loop of links raises before Python 3.13
+        raise StateError(
+            "the checkpoint path leads nowhere",
+            where=str(path),
+            hint="check its symbolic links, or name another `state:` path",
+        ) from None
 
 
 def _connect_for_reading(path: Path) -> sqlite3.Connection:
@@ -140,7 +152,7 @@ def _with_last_good_run(error: StateError, path: Path) -> StateError:
             (ended_at,) = db.execute(LAST_GOOD_RUN).fetchone()
         finally:
             db.close()
-    except sqlite3.Error:
+    except FAILURES:
         return error
     if not ended_at:
         return error

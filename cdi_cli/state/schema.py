@@ -30,8 +30,6 @@ from cdi_cli.state.files import make_private_file, sync_folder
 
 APPLICATION_ID = int.from_bytes(b"cdi1", "big")
 SCHEMA_VERSION = 1
-_MAGIC = b"SQLite format 3\0"
-_HEADER_BYTES = 100
 
 _TABLES = """
 CREATE TABLE writer (
@@ -113,14 +111,16 @@ def create(path: Path) -> None:
 
 
 def check_header(path: Path) -> None:
-    """Refuse, before SQLite touches it, a file that is not a checkpoint file; raises StateError and OSError."""
-    with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
-    if not header:
+    """Refuse, before anything of it may change, a file that is not a checkpoint file; raises StateError, sqlite3.Error.
+
+    The header is read through SQLite, as if nothing could ever change: closing a file of our own would drop the locks that
+    other connections of this process hold on it (https://sqlite.org/howtocorrupt.html, 2.2).
+    """
+    if not path.stat().st_size:
         raise damaged("it is empty", path)
-    if not header.startswith(_MAGIC) or len(header) < _HEADER_BYTES:
-        raise StateError("this is not a checkpoint file", where=str(path), hint=RESTORE)
-    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as db:
+        (application,) = db.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION_ID:
         raise StateError("this is another program's SQLite file", where=str(path), hint="name another `state:` path")
 
 

@@ -164,5 +164,5 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 TestStoreMachine = StoreMachine.TestCase
-TestStoreMachine.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestStoreMachine.settings = settings(stateful_step_count=30)
 TestStoreMachine.__doc__ = "The store and a model made of dicts agree after every step, crashes included."

@@ -81,7 +81,7 @@ def test_keys_far_apart_are_looked_up_apart() -> None:
 def test_a_key_is_found_only_where_an_entry_begins() -> None:
     """The same sixteen bytes across the border of two entries are not that key."""
     key, content = bytes(range(16)), b"contents"
-    shifted = b"\xff" * 8 + key[:8] + key[8:] + b"\xff" * 16
+    shifted = b"\xff" * 8 + key + b"\xff" * 24
     blob = shifted + key + content
 
     assert len(shifted) == 48

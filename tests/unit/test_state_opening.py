@@ -7,6 +7,8 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,7 +151,7 @@ def test_what_is_no_sqlite_file_is_refused(foreign: Path, content: bytes) -> Non
     """Any other file, and one cut off inside its header."""
     put(foreign, content)
 
-    refuse(foreign, "not a checkpoint file")
+    refuse(foreign, "not a SQLite file|damaged")
 
 
 def test_the_database_of_another_program_is_refused(foreign: Path) -> None:
@@ -210,6 +212,32 @@ def test_a_file_left_half_made_is_made_anew(path: Path) -> None:
     assert sorted(file.name for file in path.parent.iterdir()) == ["state.db", "state.db.lock"]
 
 
+def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
+    """A path that leads nowhere is a StateError like any other."""
+    one, two = tmp_path / "one.db", tmp_path / "two.db"
+    one.symlink_to(two)
+    two.symlink_to(one)
+
+    for read_only in (False, True):
+        with pytest.raises(StateError) as caught:
+            open_store(one, read_only=read_only)
+        assert caught.value.hint
+
+
+def test_looking_does_not_drop_the_writers_locks(path: Path) -> None:
+    """POSIX drops all locks of a process when it closes any of its descriptors of a file; SQLite's must survive ours."""
+    with open_store(path):
+        open_store(path, read_only=True).close()
+        script = (
+            "import sqlite3, sys\n"
+            "db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0)\n"
+            "print(db.execute('PRAGMA journal_mode=DELETE').fetchone())\n"
+        )
+        told = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False)
+
+    assert "database is locked" in told.stderr
+
+
 def test_reading_needs_a_file(path: Path) -> None:
     """Looking never makes a file or a folder."""
     with pytest.raises(StateError, match="no checkpoint file yet") as caught:
@@ -246,7 +274,8 @@ def test_a_check_that_takes_too_long_is_left(path: Path) -> None:
     ticks = iter(range(10))
 
     assert is_sound(db, 5.0)
-    assert is_sound(db, -1.0, lambda: float(next(ticks)))
+    assert is_sound(db, 0.5, lambda: float(next(ticks)))
+    assert next(ticks) == 2  # once for the deadline, once when it had passed
     db.close()
 
 

@@ -1,9 +1,9 @@
 """The HTTP API of one project: paths, parameters and envelopes of the query endpoints.
 
-    GET|HEAD /{project}                                  the project
-    GET|HEAD /{project}[/in-store/key={store}]/{kind}    a page: limit, offset, sort, where, var.*, expand, withTotal
-    GET      /{project}[/in-store/key={store}]/{kind}/{id | key=... | order-number=...}
-    POST     /{project}/graphql                          id sweeps only, see `graphql`
+GET|HEAD /{project}                                  the project
+GET|HEAD /{project}[/in-store/key={store}]/{kind}    a page: limit, offset, sort, where, var.*, expand, withTotal
+GET      /{project}[/in-store/key={store}]/{kind}/{id | key=... | order-number=...}
+POST     /{project}/graphql                          id sweeps only, see `graphql`
 """
 
 from __future__ import annotations

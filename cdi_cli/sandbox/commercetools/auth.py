@@ -141,7 +141,9 @@ class TokenOffice:
             given = ""
         client_id, _, secret = given.partition(":")
         expected = (self._options.client_id, self._options.client_secret)
-        if scheme.lower() != "basic" or ((client_id, secret) != expected and (unquote(client_id), unquote(secret)) != expected):
+        if scheme.lower() != "basic" or (
+            (client_id, secret) != expected and (unquote(client_id), unquote(secret)) != expected
+        ):
             raise invalid_client()
 
 

@@ -39,9 +39,7 @@ FIELDS: dict[str, frozenset[str]] = {
         f"{_PRODUCT} name description slug categories categoryOrderHints metaTitle metaDescription metaKeywords "
         "searchKeywords hasStagedChanges published masterVariant variants attributes".split()
     ),
-    "messages": frozenset(
-        f"{_BASE} sequenceNumber resource resourceVersion type resourceUserProvidedIdentifiers".split()
-    ),
+    "messages": frozenset(f"{_BASE} sequenceNumber resource resourceVersion type resourceUserProvidedIdentifiers".split()),
     "categories": frozenset(
         f"{_BASE} name slug description ancestors parent orderHint externalId metaTitle metaDescription "
         "metaKeywords assets".split()
@@ -57,9 +55,7 @@ FIELDS: dict[str, frozenset[str]] = {
         "maxApplicationsPerCustomer groups validFrom validUntil".split()
     ),
     "customer-groups": frozenset(f"{_BASE} name".split()),
-    "stores": frozenset(
-        f"{_BASE} name languages countries distributionChannels supplyChannels productSelections".split()
-    ),
+    "stores": frozenset(f"{_BASE} name languages countries distributionChannels supplyChannels productSelections".split()),
 }
 
 DATETIMES = frozenset({

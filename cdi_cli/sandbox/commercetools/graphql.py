@@ -74,4 +74,6 @@ def _query(kind: str, arguments: dict[str, object]) -> Query:
     given = arguments.get("sort", [])
     texts = given if isinstance(given, list) else [given]
     sort = tuple(parameters.sort_key(str(text), kind) for text in texts)
-    return Query(parameters.predicate_of([str(arguments["where"])] if "where" in arguments else [], {}, kind), sort, limit, offset)
+    return Query(
+        parameters.predicate_of([str(arguments["where"])] if "where" in arguments else [], {}, kind), sort, limit, offset
+    )

@@ -255,4 +255,3 @@ def points(expression: Expression, path: tuple[str, ...]) -> frozenset[str] | No
             return next((found for part in parts if (found := points(part, path)) is not None), None)
         case _:
             return None
-

@@ -45,17 +45,13 @@ def invalid_token() -> ApiError:
 
 def invalid_client() -> ApiError:
     """401 of the token endpoint: unknown client or wrong secret."""
-    return ApiError(
-        401, "invalid_client", "Please provide valid client credentials using HTTP Basic Authentication."
-    )
+    return ApiError(401, "invalid_client", "Please provide valid client credentials using HTTP Basic Authentication.")
 
 
 def insufficient_scope(missing: tuple[str, ...]) -> ApiError:
     """403: the token is fine but lacks all of the scopes that would do."""
     names = ", ".join(missing)
-    return ApiError(
-        403, "insufficient_scope", f"Insufficient scope. One of the following scopes is missing: {names}."
-    )
+    return ApiError(403, "insufficient_scope", f"Insufficient scope. One of the following scopes is missing: {names}.")
 
 
 def not_found(path: str) -> ApiError:

@@ -1,8 +1,8 @@
 """Baskets: what carts and orders have in common - lines, fees, shipping, discounts - with sums that add up.
 
-    totalPrice             = lines + custom lines + shipping - discountOnTotalPrice.discountedAmount
-    taxedPrice.totalNet    = sum of nets  - discountedNetAmount
-    taxedPrice.totalGross  = sum of gross - discountedGrossAmount = totalNet + totalTax
+totalPrice             = lines + custom lines + shipping - discountOnTotalPrice.discountedAmount
+taxedPrice.totalNet    = sum of nets  - discountedNetAmount
+taxedPrice.totalGross  = sum of gross - discountedGrossAmount = totalNet + totalTax
 """
 
 from __future__ import annotations
@@ -194,7 +194,12 @@ class BasketMaker:
             parts.append(part)
         basket.parts += parts
         taxes = taxed_price(parts, market)
-        return {"shippingMode": "Multiple", "shipping": entries, "taxedShippingPrice": taxes, "itemShippingAddresses": [address]}
+        return {
+            "shippingMode": "Multiple",
+            "shipping": entries,
+            "taxedShippingPrice": taxes,
+            "itemShippingAddresses": [address],
+        }
 
     def _shipping_info(self, basket: Basket, name: str) -> tuple[dict[str, Any], Taxed]:
         dice, market = self.dice, basket.market

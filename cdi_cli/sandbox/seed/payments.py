@@ -103,9 +103,7 @@ class Payments:
         payment["version"] += 2
         payment["lastModifiedAt"] = max(at, payment["lastModifiedAt"])
 
-    def _refund(
-        self, order: Document, payments: list[Document], parts: list[int], created_ms: int, basket: Basket
-    ) -> None:
+    def _refund(self, order: Document, payments: list[Document], parts: list[int], created_ms: int, basket: Basket) -> None:
         """Refund a paid order after one of the usual patterns."""
         dice, market = self.dice, basket.market
         at_ms = created_ms + dice.between(2, 40) * DAY_MS + dice.below(DAY_MS)

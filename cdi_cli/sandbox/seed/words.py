@@ -46,7 +46,16 @@ CITIES: dict[str, tuple[tuple[str, str, str], ...]] = {
 }
 """Country -> (city, postal code, state)."""
 
-STREETS = ("Hauptstraße", "Rue de l'Église", "Calle Año Nuevo", "High Street", "Main St", "Sint Jansplein", "桜通り", "شارع الخليج")
+STREETS = (
+    "Hauptstraße",
+    "Rue de l'Église",
+    "Calle Año Nuevo",
+    "High Street",
+    "Main St",
+    "Sint Jansplein",
+    "桜通り",
+    "شارع الخليج",
+)
 
 CATEGORY_TREE: dict[str, dict[str, tuple[str, ...]]] = {
     "Clothing": {"Tops": ("T-Shirts", "Knitwear", "Shirts"), "Bottoms": ("Jeans", "Skirts"), "Outerwear": ("Coats", "Rain")},
@@ -63,7 +72,7 @@ GERMAN = {
     "Poetry": "Lyrik", "Cooking": "Kochen", "Travel": "Reisen",
 }  # fmt: skip
 
-BRANDS = ("Nordlys", "Aurélie & Fils", "Kōbō", "Plain Goods", "Zażółć", "Old \"Quote\" Co.", "Señor Lana", "Øst")
+BRANDS = ("Nordlys", "Aurélie & Fils", "Kōbō", "Plain Goods", "Zażółć", 'Old "Quote" Co.', "Señor Lana", "Øst")
 ADJECTIVES = ("Classic", "Everyday", "Limited", "Recycled", "Soft", "Little", "Grand", "Quiet")
 COLOURS = ("black", "ecru", "navy", "moss", "terracotta")
 SIZES = ("XS", "S", "M", "L", "XL")

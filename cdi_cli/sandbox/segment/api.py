@@ -77,7 +77,10 @@ class SegmentApi:
         context, integrations = _object(batch.context), _object(batch.integrations)
         shared = len(context) + len(integrations)
         for raw in batch.batch:
-            if len(memoryview(raw)) + shared > EVENT_BYTES_MAX and _merged_bytes(raw, context, integrations) > EVENT_BYTES_MAX:
+            if (
+                len(memoryview(raw)) + shared > EVENT_BYTES_MAX
+                and _merged_bytes(raw, context, integrations) > EVENT_BYTES_MAX
+            ):
                 raise _Refusal("Exceed payload limit")
         self._receive(request, batch.batch, batch.writeKey, batch.sentAt, (context, integrations), len(body))
 

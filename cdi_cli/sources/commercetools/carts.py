@@ -17,7 +17,7 @@ from cdi_cli.sources.commercetools.baskets import (
     lines_of,
     shipping_address_of,
 )
-from cdi_cli.sources.commercetools.money import amounts_of
+from cdi_cli.sources.commercetools.money import amounts_of, discount_of
 from cdi_cli.sources.commercetools.records import CartRecord
 from cdi_cli.sources.commercetools.shop import Known, Shop, instant
 
@@ -25,6 +25,7 @@ from cdi_cli.sources.commercetools.shop import Known, Shop, instant
 def cart_of(record: CartRecord, shop: Shop, known: Known, consent: Consent) -> Cart:
     """The cart as it stands; raises ValueError, without values, for a record that contradicts itself."""
     amounts = amounts_of(record)
+    lines = lines_of(record, shop, known)
     shipping_address = address_of(shipping_address_of(record))
     billing_address = address_of(record.billing_address)
     email = email_of(record, billing_address, shipping_address)
@@ -37,7 +38,7 @@ def cart_of(record: CartRecord, shop: Shop, known: Known, consent: Consent) -> C
         currency=amounts.total.currency,
         total=amounts.total,
         revenue=amounts.revenue,
-        lines=lines_of(record, shop, known),
+        lines=lines,
         is_checkout=email is not None or _was_entered(shipping_address) or _was_entered(billing_address),
         customer_id=record.customer_id,
         anonymous_id=record.anonymous_id,
@@ -45,7 +46,7 @@ def cart_of(record: CartRecord, shop: Shop, known: Known, consent: Consent) -> C
         phone=first_phone(billing_address, shipping_address),
         tax=amounts.tax,
         shipping=amounts.shipping,
-        discount=amounts.discount,
+        discount=discount_of(record, lines),
         coupons=coupons_of(record, known),
         shipping_address=shipping_address,
         billing_address=billing_address,

@@ -29,7 +29,7 @@ Params = Sequence[tuple[str, str]]
 SLOW_STATUSES = frozenset({408, 504})
 MESSAGE_CHARACTERS_MAX = 200
 _NOT_IN_ID = re.compile(r"[^A-Za-z0-9_-]+")
-_SCOPE = re.compile(r"[a-z_]+:[A-Za-z0-9_.-]+(?::[A-Za-z0-9_.-]+)?")
+_SCOPE = re.compile(r"[a-z_]+(?::[A-Za-z0-9_.-]*[A-Za-z0-9_-]){1,2}")
 
 
 class SlowAnswerError(StoppedError):

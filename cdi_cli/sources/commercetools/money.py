@@ -4,7 +4,8 @@ total    = taxedPrice.totalGross, else totalPrice (which holds tax only where pr
 tax      = taxedPrice.totalTax, else gross - net; None while nothing is taxed
 shipping = net of tax; None where there is no shipping
 revenue  = total - shipping - tax, so the four always add up exactly
-discount = what cart discounts took off lines and total, positive; not off shipping, not off catalogue prices
+
+Apart from these, discount is what cart discounts took off lines and total, positive: nothing off shipping or catalogue prices.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
-from cdi_cli.commerce import Money, add, scale, subtract
+from cdi_cli.commerce import LineItem, Money, add, scale, subtract
 from cdi_cli.sources.commercetools.records import Basket, Cents, DiscountedQuantity, ShippingInfo
 
 
@@ -24,7 +25,6 @@ class Amounts(NamedTuple):
     revenue: Money
     tax: Money | None
     shipping: Money | None
-    discount: Money | None
 
 
 def money(cents: Cents) -> Money:
@@ -44,7 +44,7 @@ def amounts_of(record: Basket) -> Amounts:
         tax = money(taxed.total_tax) if taxed.total_tax is not None else subtract(total, money(taxed.total_net))
     shipping = _shipping_of(record)
     revenue = subtract(total, *(part for part in (shipping, tax) if part is not None))
-    return Amounts(total, revenue, tax, shipping, _discount_of(record))
+    return Amounts(total, revenue, tax, shipping)
 
 
 def line_discount(quantities: Iterable[DiscountedQuantity]) -> Money | None:
@@ -81,10 +81,9 @@ def _net_shipping(info: ShippingInfo) -> Money:
     return Money(int(net), price.currency, price.digits)
 
 
-def _discount_of(record: Basket) -> Money | None:
-    quantities = [line.discounted_price_per_quantity for line in record.line_items]
-    quantities += [line.discounted_price_per_quantity for line in record.custom_line_items]
-    parts = [discount for line in quantities if line and (discount := line_discount(line)) is not None]
+def discount_of(record: Basket, lines: Iterable[LineItem]) -> Money | None:
+    """What cart discounts took off the lines and the total; None if they took nothing."""
+    parts = [line.discount for line in lines if line.discount is not None]
     if record.discount_on_total_price is not None:
         parts.append(money(record.discount_on_total_price.discounted_amount))
     return _sum(parts)

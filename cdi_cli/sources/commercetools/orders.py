@@ -20,7 +20,7 @@ from cdi_cli.sources.commercetools.baskets import (
     part_of,
     shipping_address_of,
 )
-from cdi_cli.sources.commercetools.money import amounts_of, shipping_infos
+from cdi_cli.sources.commercetools.money import amounts_of, discount_of, shipping_infos
 from cdi_cli.sources.commercetools.payments import method_of, paid_at, payments_of, refunds_of
 from cdi_cli.sources.commercetools.records import Delivery, OrderRecord
 from cdi_cli.sources.commercetools.shop import Known, Shop, instant
@@ -57,7 +57,7 @@ def order_of(record: OrderRecord, shop: Shop, known: Known, consent: Consent) ->
         phone=first_phone(billing_address, shipping_address),
         tax=amounts.tax,
         shipping=amounts.shipping,
-        discount=amounts.discount,
+        discount=discount_of(record, lines),
         coupons=coupons_of(record, known) if record.discount_codes else (),
         checkout_id=record.cart.id or None if record.cart is not None else None,
         payment_state=record.payment_state,

@@ -42,7 +42,7 @@ class Shop:
         self.languages = languages
         self._brand_attribute = brand_attribute
         self._template = product_url_template or ""
-        self._fields = tuple(name for _, name, _, _ in Formatter().parse(self._template) if name)
+        self._fields = frozenset(name for _, name, _, _ in Formatter().parse(self._template) if name)
 
     def text(self, names: Names, record_locale: str | None = None) -> str | None:
         """The best of a LocalizedString's texts; None if it has none."""
@@ -67,9 +67,8 @@ class Shop:
         if not self._fields:
             return None
         values = {"slug": slug, "id": id, "key": key, "sku": sku}
-        if not all(values[name] for name in self._fields):
-            return None
-        return self._template.format_map({name: quote(value or "", safe="") for name, value in values.items()})
+        used = {name: quote(value, safe="") for name in self._fields if (value := values[name])}
+        return self._template.format_map(used) if len(used) == len(self._fields) else None
 
     def _attribute_text(self, value: Any, record_locale: str | None) -> str | None:
         if isinstance(value, dict) and "label" in value and "key" in value:
