@@ -51,6 +51,21 @@ def order(number: int, at: str, **changes: Any) -> dict[str, Any]:
     return record
 
 
+def catalogue() -> dict[str, list[dict[str, Any]]]:
+    """What the rich order refers to."""
+    return {
+        "orders": [],
+        "discount-codes": [{"id": "code-spring", "code": "SPRING"}, {"id": "code-other", "code": "OTHER"}],
+        "customer-groups": [{"id": "group-vip", "name": "VIP"}],
+        "categories": [
+            {"id": "root", "name": {"en": "Clothes"}},
+            {"id": "leaf", "name": {"en": "Shirts"}, "parent": {"typeId": "category", "id": "root"}},
+            {"id": "loop", "name": {"en": "Loop"}, "parent": {"typeId": "category", "id": "loop"}},
+        ],
+        "product-projections": [{"id": "product-shirt", "categories": [{"id": "root"}, {"id": "leaf"}]}],
+    }
+
+
 @dataclass
 class StubProject:
     """The project `shop`; `faults` are steps that answer instead, the first to come first, per resource."""

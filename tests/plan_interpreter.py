@@ -60,7 +60,8 @@ def _source(path: Path, roots: dict[str, Any], denied: frozenset[str]) -> Any:
         if value is None:
             return MISSING
         if isinstance(step, str):
-            value = value.get(step) if isinstance(value, dict) else getattr(value, step, None)
+            held = value if isinstance(value, dict) else _fields(value)
+            value = held.get(step)
         elif isinstance(step, int):
             value = value[step] if isinstance(value, list) and step < len(value) else None
         else:
@@ -74,6 +75,11 @@ def _source(path: Path, roots: dict[str, Any], denied: frozenset[str]) -> Any:
     if path.root in ("record", "item") and path.shape.kind == "raw":
         value = _clean(value, denied)
     return MISSING if value is None or value == "" or value in ((), {}) else value
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """The fields of an entity; none for anything else."""
+    return {name: getattr(value, name) for name in getattr(value, "__struct_fields__", ())}
 
 
 def _digits(value: Any) -> Any:

@@ -108,11 +108,16 @@ def write_connection(store: SqliteStore) -> sqlite3.Connection:
     return store._writer._db
 
 
+def fork() -> int:
+    """`os.fork`, without its warning about idle threads that earlier tests may have left."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
 def in_child(work: Callable[[], None]) -> int:
     """Run `work` in a forked child; returns its exit code, or minus the signal that ended it. 99: it raised."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside idle threads is meant here
-        pid = os.fork()
+    pid = fork()
     if pid == 0:
         code = 99
         try:

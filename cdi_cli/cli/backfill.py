@@ -40,11 +40,9 @@ def backfill(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option("--rate", min=0.1, help="Events per second; default the destination's", show_default=False),
+        typer.Option("--rate", min=0.1, help="Events per second (the destination's own)", show_default=False),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the unfinished backfill, whatever its window")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished backfill")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Drop the unfinished backfill and begin anew")] = False,
     as_json: JsonOption = False,
     log_file: LogFileOption = None,

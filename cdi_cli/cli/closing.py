@@ -24,9 +24,12 @@ def print_report(report: Report, console: Console) -> None:
     """Print the closing table: one line per stream, the reasons, the events, and whether the books close."""
     say(console, f"{WORDS[report.status]}: pipeline {report.pipeline} -> {report.destination}, run {report.run_id}")
     say(console, f"window: {report.since} .. {report.until} (UTC, end excluded)")
+    say(console, "")
     console.print(books_table(report.books))
+    say(console, "")
     if report.books.reasons:
         console.print(reasons_table(report.books))
+        say(console, "")
     if report.books.events:
         parts = [f"{name} {number:,}" for name, number in sorted(report.books.events.items(), key=lambda one: -one[1])]
         say(console, "delivered: " + ", ".join(parts))
@@ -41,9 +44,14 @@ def print_report(report: Report, console: Console) -> None:
     )
 
 
+def plain_table(*, show_footer: bool = False) -> Table:
+    """A table of two spaces between columns and a line under its head: as narrow as it can be, and easy to read piped."""
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, show_footer=show_footer)
+
+
 def books_table(books: Books) -> Table:
     """Streams down, outcomes across."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=len(books.streams) > 1)
+    table = plain_table(show_footer=len(books.streams) > 1)
     table.add_column("stream", footer="total", no_wrap=True)
     for name in ("pulled", "events", *COLUMNS):
         column = "issued" if name == "events" else name
@@ -56,7 +64,7 @@ def books_table(books: Books) -> Table:
 
 def reasons_table(books: Books) -> Table:
     """Why items were filtered, rejected or duplicates."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = plain_table()
     for name in ("stream", "outcome", "reason"):
         table.add_column(name, overflow="fold")
     table.add_column("count", justify="right")

@@ -98,10 +98,9 @@ def letter_json(stored: StoredDeadLetter, *, has_payload: bool) -> dict[str, Any
 
 
 def _totals_table(totals: dict[tuple[str, str, str], int]) -> Table:
-    from rich import box
-    from rich.table import Table
+    from cdi_cli.cli.closing import plain_table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = plain_table()
     for name in ("stream", "event", "reason"):
         table.add_column(name, overflow="fold")
     table.add_column("count", justify="right")
@@ -111,13 +110,12 @@ def _totals_table(totals: dict[tuple[str, str, str], int]) -> Table:
 
 
 def _letters_table(letters: list[StoredDeadLetter]) -> Table:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
+    from cdi_cli.cli.closing import plain_table
     from cdi_cli.cli.output import plain
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = plain_table()
     table.add_column("id", justify="right", no_wrap=True)
     table.add_column("when (UTC)", no_wrap=True)
     table.add_column("event", overflow="fold")

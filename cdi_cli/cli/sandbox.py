@@ -57,7 +57,6 @@ def serve(
 def seed_(
     orders: Annotated[int, typer.Option("--orders", min=1, max=1_000_000, help="Orders to add")],
     url: Annotated[str, typer.Option("--url", help="The running sandbox")] = f"http://127.0.0.1:{DEFAULT_PORT}",
-    seed: Annotated[int, typer.Option("--seed", help="Equal seeds make equal data")] = 2,
 ) -> None:
     """Add orders, with their customers, carts and payments, to a running sandbox.
 
@@ -68,11 +67,12 @@ def seed_(
     from cdi_cli.cli import output
     from cdi_cli.cli.closing import say
 
-    added = asyncio.run(_seed(url.rstrip("/"), orders, seed))
-    say(output.data(), f"added {added:,} orders to {url}")
+    total = asyncio.run(_seed(url.rstrip("/"), orders))
+    say(output.data(), f"added {orders:,} orders, the shop has {total:,} now")
 
 
-async def _seed(url: str, orders: int, seed: int) -> int:
+async def _seed(url: str, orders: int) -> int:
+    """Ask the sandbox for more orders; returns how many it then has."""
     import json
 
     from cdi_cli.errors import RefusedError
@@ -85,7 +85,7 @@ async def _seed(url: str, orders: int, seed: int) -> int:
             f"{url}/_sandbox/seed",
             what="sandbox",
             headers={"Content-Type": "application/json"},
-            content=json.dumps({"orders": orders, "seed": seed}).encode(),
+            content=json.dumps({"orders": orders}).encode(),
         )
     finally:
         await client.close()

@@ -14,6 +14,7 @@ from hashlib import blake2b
 import msgspec
 
 ID_CHARACTERS_MAX = 99
+TAIL_HASH_CHARACTERS_MIN = 16
 _FIELD = re.compile(r"\{([a-z_]+)\}")
 _NOT_IN_SLUG = re.compile(r"[^\w]+")
 FORMAT_FIELDS = frozenset({"workspace", "source", "family", "entity_id", "entity_number", "event", "discriminator"})
@@ -38,8 +39,7 @@ def event_id(
     """The id of one event; the same arguments give the same id for ever."""
     own = form.forms.get(event)
     if own is None:
-        head = f"cdi:{form.workspace}:{form.source}:{family}:{entity_id}:{slug(event)}"
-        return shorten(f"{head}:{discriminator}" if discriminator else head)
+        return shorten(f"cdi:{form.workspace}:{form.source}:{family}:{entity_id}:{slug(event)}", discriminator)
     values = {
         "workspace": form.workspace,
         "source": form.source,
@@ -58,11 +58,20 @@ def slug(name: str) -> str:
     return _NOT_IN_SLUG.sub("-", name.lower()).strip("-")
 
 
-def shorten(text: str) -> str:
-    """`text` itself up to 99 characters, else its first 66 and a 128-bit hash of the whole: 66 + 1 + 32 = 99."""
+def shorten(head: str, tail: str = "") -> str:
+    """`head:tail` (`head` alone without a tail) in at most 99 characters.
+
+    A tail that does not fit becomes a hash of the whole, of at least 64 bits: it only tells apart what shares the head. A head
+    that leaves no room for that is cut, and the hash has 128 bits.
+    """
+    text = f"{head}:{tail}" if tail else head
     if len(text) <= ID_CHARACTERS_MAX:
         return text
-    return f"{text[:66]}~{blake2b(text.encode(), digest_size=16).hexdigest()}"
+    digest = blake2b(text.encode(), digest_size=16).hexdigest()
+    room = ID_CHARACTERS_MAX - len(head) - len(":~")
+    if tail and room >= TAIL_HASH_CHARACTERS_MIN:
+        return f"{head}:~{digest[:room]}"
+    return f"{text[: ID_CHARACTERS_MAX - len(digest) - 1]}~{digest}"
 
 
 def key_of(identifier: str) -> bytes:

@@ -36,7 +36,9 @@ class Sandbox(Parts):
             latency_seconds=options.latency_ms / 1000,
             log=self.requests,
         )
-        self._commercetools = CommercetoolsApi(self.shop, self.tokens, options.project_key)
+        self._commercetools = CommercetoolsApi(
+            self.shop, self.tokens, options.project_key, page_bytes_max=options.page_bytes_max
+        )
         self._segment_api = SegmentApi(self.segment, self.clock, options.write_key)
         self._admin = AdminApi(self)
 

@@ -17,7 +17,8 @@ class SandboxOptions:
     customers were stripped of personal data. `latency_ms`: what every call waits first. `token_seconds`: life of an
     access token. `scopes`: what the API client may do, as `view_orders` or `view_orders:{project}` (None: everything).
     `messages`: whether the project records messages. `lag_ms`: how long a write takes to become visible after it was
-    stamped. `keep_messages`: keep the bodies of applied Segment messages (off: only count them, for long measurements).
+    stamped. `page_bytes_max`: pages above this size are refused with 413 `ContentTooLarge` (None: no limit).
+    `keep_messages`: keep the bodies of applied Segment messages (off: only count them, for long measurements).
     """
 
     orders: int = 5000
@@ -28,6 +29,7 @@ class SandboxOptions:
     anonymised: int = 0
     latency_ms: int = 0
     lag_ms: int = 0
+    page_bytes_max: int | None = None
     messages: bool = False
     project_key: str = "sandbox"
     client_id: str = "sandbox-client"

@@ -157,15 +157,14 @@ def write_progress(db: sqlite3.Connection, job_id: int, partition: Partition) ->
     )
 
 
-def insert_run(db: sqlite3.Connection, job_id: int, now: Instant) -> int:
-    """Store that this process works on a job from now on; returns the run's number."""
+def insert_run(db: sqlite3.Connection, job_id: int, now: Instant) -> int | None:
+    """Store that this process works on a job from now on; returns the run's number, None when there is no such job."""
     done = db.execute(
-        "INSERT INTO runs (job_id, pid, host, started_at, status, ledger_after, letters_after) VALUES (?, ?, ?, ?, ?, "
-        "(SELECT coalesce(max(id), 0) FROM ledger), (SELECT coalesce(max(id), 0) FROM dead_letters))",
-        (job_id, os.getpid(), socket.gethostname(), now, RUNNING),
+        "INSERT INTO runs (job_id, pid, host, started_at, status, ledger_after, letters_after) SELECT id, ?, ?, ?, ?, "
+        "(SELECT coalesce(max(id), 0) FROM ledger), (SELECT coalesce(max(id), 0) FROM dead_letters) FROM jobs WHERE id = ?",
+        (os.getpid(), socket.gethostname(), now, RUNNING, job_id),
     )
-    assert done.lastrowid is not None
-    return done.lastrowid
+    return done.lastrowid if done.rowcount == 1 else None
 
 
 def finish_run(db: sqlite3.Connection, run_id: int, *, status: str, exit_code: int, now: Instant) -> bool:

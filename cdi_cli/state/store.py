@@ -83,7 +83,10 @@ class SqliteStore:
     def start_run(self, job_id: int) -> int:
         """Record that this process works on a job now; returns the run's id."""
         with self._transaction() as db:
-            return jobs.insert_run(db, job_id, self._clock.instant())
+            number = jobs.insert_run(db, job_id, self._clock.instant())
+            if number is None:
+                raise StateError(f"the checkpoint file has no job {job_id}", where=str(self.path))
+            return number
 
     def end_run(self, run_id: int, *, status: str, exit_code: int) -> None:
         """Record how the run ended; the job is done when all its partitions are."""

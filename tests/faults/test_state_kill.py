@@ -10,7 +10,18 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from state_builders import files_of, in_child, kill_at, partitions, spec, step, steps_settled, write_connection, write_files
+from state_builders import (
+    files_of,
+    fork,
+    in_child,
+    kill_at,
+    partitions,
+    spec,
+    step,
+    steps_settled,
+    write_connection,
+    write_files,
+)
 
 from cdi_cli.state import open_store, opening
 from cdi_cli.state.connection import connect
@@ -113,7 +124,7 @@ def test_killed_at_a_random_moment(tmp_path: Path, seed: int) -> None:
     """Everything that `settle` returned for is there; at most the one transaction under way comes on top."""
     path = tmp_path / "state" / "state.db"
     reading, writing = os.pipe()
-    pid = os.fork()
+    pid = fork()
     if pid == 0:
         os.close(reading)
         try:
@@ -140,7 +151,7 @@ def test_killed_while_the_file_is_made(tmp_path: Path) -> None:
     whole = 0
     for round_number in range(15):
         path = tmp_path / str(round_number) / "state.db"
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             try:
                 open_store(path)

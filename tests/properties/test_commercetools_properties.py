@@ -71,7 +71,7 @@ def test_net_shipping_is_within_half_a_cent(price: int, rate: str) -> None:
     """Tax is taken out of a shipping price by exact arithmetic, rounded once."""
     record = sample("order") | {
         "totalPrice": cents(price, 2),
-        "shippingInfo": {"price": cents(price, 2), "taxRate": {"amount": float(rate), "includedInPrice": True}}
+        "shippingInfo": {"price": cents(price, 2), "taxRate": {"amount": float(rate), "includedInPrice": True}},
     }
     shipping = amounts_of(msgspec.json.decode(json.dumps(record), type=OrderRecord)).shipping
     assert shipping is not None

@@ -47,6 +47,10 @@ def test_ids_never_change() -> None:
         event_id(FORM, family="order", entity_id="x" * 90, event="Order Refunded", discriminator="r" * 40)
         == "cdi:acme:shop:order:" + "x" * 46 + "~a19864c7960489439e16e85dd422275a"
     )
+    assert (
+        event_id(FORM, family="order", entity_id="x" * 36, event="Order Refunded", discriminator="r" * 36)
+        == "cdi:acme:shop:order:" + "x" * 36 + ":order-refunded:~2e04cb69124b71b4489f11093e"
+    )
     assert key_of("cdi:acme:shop:order:7c-1:order-completed").hex() == "4b00f65524b2417218c9d90dea99072c"
 
 

@@ -100,16 +100,14 @@ def test_nothing_empty_and_no_null_ever_leaves(occurrence: Occurrence, raw: byte
 @RELAXED
 @given(OCCURRENCES, st.data())
 def test_two_engines_give_the_same_verdict(occurrence: Occurrence, data: st.DataObject) -> None:
-    """On mapped events, whole and with one thing broken, jsonschema finds the same places and rules as the fast engine.
-
-    Formats are left out: without its extras, `jsonschema` does not check them.
-    """
+    """On mapped events, whole and with one thing broken, jsonschema finds the same places and rules as the fast engine."""
     for rule in default_plan().rules(occurrence.kind):
         values = rule.map(occurrence, b"{}")
         if values and data.draw(st.booleans()):
             values[data.draw(st.sampled_from(sorted(values)))] = data.draw(st.sampled_from([None, 1, "x", -5.5, [], [{}]]))
         if data.draw(st.booleans()):
             values["unplanned"] = 1
+        # Without its extras, jsonschema does not check formats.
         found = {(each.path, each.rule) for each in rule.check(values) if each.rule != "format"}
 
         assert expected_violations(rule, values) == found

@@ -168,6 +168,8 @@ def test_an_unknown_run_or_partition_writes_nothing(store: SqliteStore) -> None:
         store.settle(run, [step(0), Settlement(7, cursor=Cursor("x"))])
     with pytest.raises(StateError, match="no run 99"):
         store.end_run(99, status="done", exit_code=0)
+    with pytest.raises(StateError, match="no job 99"):
+        store.start_run(99)
     assert steps_settled(store) == 0
     store.settle(run, [step(0)])
     assert steps_settled(store) == 1

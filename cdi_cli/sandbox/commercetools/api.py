@@ -28,7 +28,13 @@ from cdi_cli.sandbox.commercetools.parameters import (
     sort_keys,
 )
 from cdi_cli.sandbox.commercetools.predicate_syntax import And, Compare, Nested, PredicateError
-from cdi_cli.sandbox.commercetools.replies import ApiError, invalid_input, not_found, resource_not_found
+from cdi_cli.sandbox.commercetools.replies import (
+    ApiError,
+    invalid_input,
+    not_found,
+    resource_not_found,
+    scripted,
+)
 from cdi_cli.sandbox.commercetools.shop import KINDS, Shop
 from cdi_cli.sandbox.http_server import Request, Response
 
@@ -39,10 +45,13 @@ _STORE_FIELD = {"orders": "store", "carts": "store", "customers": "stores"}
 class CommercetoolsApi:
     """Answers requests below `/commercetools/`; every answer carries an `X-Correlation-ID`."""
 
-    def __init__(self, shop: Shop, office: TokenOffice, project_key: str) -> None:
+    def __init__(
+        self, shop: Shop, office: TokenOffice, project_key: str, *, page_bytes_max: int | None = None
+    ) -> None:
         self._shop = shop
         self._office = office
         self._project_key = project_key
+        self._page_bytes_max = page_bytes_max
 
     def handle(self, request: Request) -> Response:
         """The answer to a request; `request.path` still begins with `/commercetools`."""
@@ -102,7 +111,10 @@ class CommercetoolsApi:
             head += f'"total":{rows.total},'
         find = lookup_in(self._shop)
         bodies = [expanded(record, paths, find) for record in rows.records] if paths else [r.body for r in rows.records]
-        return Response(200, b"".join((head.encode(), b'"results":[', b",".join(bodies), b"]}")))
+        body = b"".join((head.encode(), b'"results":[', b",".join(bodies), b"]}"))
+        if self._page_bytes_max is not None and len(body) > self._page_bytes_max:
+            return scripted(413)
+        return Response(200, body)
 
     def _one(self, request: Request, kind: str, name: str) -> Response:
         field, is_named, value = name.partition("=")

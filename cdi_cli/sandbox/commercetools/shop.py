@@ -34,6 +34,9 @@ TYPE_IDS: dict[str, str] = {
 """Which kind a reference's `typeId` points into."""
 
 
+DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
+
+
 class Shop:
     """Direct access to what the simulator serves; every method may be called from any thread."""
 
@@ -148,6 +151,9 @@ class Shop:
 
     def _write(self, kind: str, document: Document, hold: bool) -> None:
         record = Record(document)
+        if len(record.body) > DOCUMENT_BYTES_MAX:
+            msg = f"a document of {len(record.body)} bytes is larger than the {DOCUMENT_BYTES_MAX} that can be stored"
+            raise ValueError(msg)
         with self._lock:
             self._commit()
             if hold or self.lag_seconds:
