@@ -138,7 +138,7 @@ async def _backfill(
             report, error = await run_backfill(opened, store, request, progress, stop, hooks)
         more = _estimate(report, users, configured, opened) if options.is_dry else {}
     if not options.is_json:
-        print_report(report, output.data())
+        print_report(report, output.data(), is_dry=options.is_dry)
         if more:
             say(output.data(), _estimate_text(more))
     _print_next(project, options, report, error)

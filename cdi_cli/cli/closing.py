@@ -20,9 +20,11 @@ WORDS = {
 }
 
 
-def print_report(report: Report, console: Console) -> None:
+def print_report(report: Report, console: Console, *, is_dry: bool = False) -> None:
     """Print the closing table: one line per stream, the reasons, the events, and whether the books close."""
-    say(console, f"{WORDS[report.status]}: pipeline {report.pipeline} -> {report.destination}, run {report.run_id}")
+    what = WORDS[report.status].replace("Backfill", "Dry run") if is_dry else WORDS[report.status]
+    run = "" if is_dry else f", run {report.run_id}"
+    say(console, f"{what}: pipeline {report.pipeline} -> {report.destination}{run}")
     say(console, f"window: {report.since} .. {report.until} (UTC, end excluded)")
     say(console, "")
     console.print(books_table(report.books))

@@ -50,7 +50,9 @@ def eta_seconds(done: float, total: float | None, elapsed: float | None) -> floa
 
 
 def duration(seconds: float) -> str:
-    """A span of time as a person says it: `42 s`, `3 min 5 s`, `2 h 10 min`."""
+    """A span of time as a person says it: `0.4 s`, `42 s`, `3 min 5 s`, `2 h 10 min`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

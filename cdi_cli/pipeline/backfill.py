@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Literal
+from typing import Any, Literal
 
 from cdi_cli.clock import SYSTEM_CLOCK, Clock, Instant, Window, to_datetime
 from cdi_cli.errors import CdiError, ConfigError, InterruptedRunError, ScopeError, StateError, StoppedError
@@ -25,12 +26,13 @@ from cdi_cli.pipeline.opening import Opened
 from cdi_cli.pipeline.pace import Pacer
 from cdi_cli.pipeline.partition import Budget, Flow, run_partition
 from cdi_cli.pipeline.progress import Progress
-from cdi_cli.pipeline.report import Report, Stored, close_books, exit_code
+from cdi_cli.pipeline.report import Books, Report, Stored, close_books, exit_code
 from cdi_cli.pipeline.settle import Settler
 from cdi_cli.pipeline.slices import plan_partitions
 from cdi_cli.pipeline.stop import Stop
-from cdi_cli.state._base import Job, JobSpec, Partition, Store
+from cdi_cli.state._base import OUTCOMES, Job, JobSpec, Partition, Store
 
+LOG = logging.getLogger("cdi.pipeline")
 SKEW_SECONDS_MAX = 300.0
 """Segment moves every timestamp by the sender's clock error (sheet "Segment", section 3, Time): beyond this, refuse."""
 
@@ -155,6 +157,8 @@ async def run_backfill(
     _expect(progress, partitions)
     run_id = store.start_run(job.id)
     started = time.monotonic()
+    about = {"pipeline": opened.pipeline, "destination": opened.destination_name, "job": job.id, "run": run_id}
+    LOG.info("backfill resumed" if is_resumed else "backfill started", extra={**about, "partitions": len(partitions)})
     flow = make_flow(opened, store, run_id, request, progress, hooks)
     with rare_garbage_collection():
         error, problems = await _work(flow, partitions, request, stop)
@@ -164,6 +168,7 @@ async def run_backfill(
     books = close_books(progress, stored, is_finished=status == "done")
     with suppress(StateError) if isinstance(error, StateError) else nullcontext():
         store.end_run(run_id, status=status, exit_code=exit_code(books, error))
+    _log_end(about, status, books, error)
     report = Report(
         pipeline=opened.pipeline,
         destination=opened.destination_name,
@@ -198,6 +203,13 @@ def rare_garbage_collection() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
+
+
+def _log_end(about: dict[str, Any], status: str, books: Books, error: CdiError | None) -> None:
+    outcomes = {outcome: books.total(outcome) for outcome in ("pulled", "issued", *OUTCOMES, "pending")}
+    level = logging.INFO if error is None and not books.errors else logging.ERROR
+    why = {"error": error.message} if error else {}
+    LOG.log(level, "backfill %s", status, extra={**about, **outcomes, **why, "books_close": not books.errors})
 
 
 def _stored(store: Store, run_id: int) -> Stored:

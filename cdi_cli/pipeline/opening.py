@@ -59,6 +59,8 @@ async def open_pipeline(project: Project, pipeline: str, destination: str) -> As
     destination_settings = settings.destinations[destination]
     source_spec = project.source_spec(chosen.source)
     plan = project.plan(pipeline)
+    # A destination may ask for more than the pipeline does; never for less.
+    required = tuple(dict.fromkeys((*chosen.require_consent, *getattr(destination_settings.settings, "require_consent", ()))))
     listeners: list[Opened] = []
     source = source_spec.open(
         source_settings.settings,
@@ -92,9 +94,9 @@ async def open_pipeline(project: Project, pipeline: str, destination: str) -> As
                     event_version=int(plan.version.partition(".")[0]),
                 ),
                 lifecycle=LifecycleSettings(chosen.lifecycle.order_completed, chosen.lifecycle.off),
-                require_consent=chosen.require_consent,
+                require_consent=required,
                 streams=chosen.streams or tuple(stream.name for stream in source_spec.streams if stream.is_default),
-                fingerprint=fingerprint(settings, chosen, plan),
+                fingerprint=fingerprint(settings, chosen, plan, required),
             )
             listeners.append(opened)
             yield opened
@@ -104,8 +106,8 @@ async def open_pipeline(project: Project, pipeline: str, destination: str) -> As
         await source.close()
 
 
-def fingerprint(settings: Settings, pipeline: PipelineSettings, plan: CompiledPlan) -> str:
+def fingerprint(settings: Settings, pipeline: PipelineSettings, plan: CompiledPlan, required: tuple[str, ...]) -> str:
     """A hash of everything that shapes events: the plan, and the pipeline's settings but for how fast it runs."""
     shaping = pipeline.model_dump(mode="json", exclude={"workers", "destinations", "streams"})
-    text = json.dumps([settings.workspace, plan.fingerprint, shaping], sort_keys=True)
+    text = json.dumps([settings.workspace, plan.fingerprint, shaping, sorted(required)], sort_keys=True)
     return sha256(text.encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from cdi_cli.pipeline.settle import OpenPage, Settler
 from cdi_cli.sources import Source
 from cdi_cli.state._base import Partition
 
+LOG = logging.getLogger("cdi.pipeline")
 GROUP_RECORDS = 50
 """Records held as objects at once: few enough to stay in the processor's caches, enough for look-ups in batches."""
 
@@ -22,6 +24,11 @@ class Budget:
     """How many records a run may still pull (`--limit`); None: all there are."""
 
     records: int | None = None
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing may be pulled any more."""
+        return self.records == 0
 
     def take(self, wanted: int) -> int:
         """Take up to `wanted`; returns how many were left to take."""
@@ -48,6 +55,8 @@ class Flow:
 async def run_partition(flow: Flow, partition: Partition) -> None:
     """Read a partition from its cursor to its end; returns when all of it is on its way, not yet when all is settled."""
     stream = partition.stream
+    if flow.budget.is_spent:
+        return
     async for page in flow.source.pages(stream, partition.window, partition.cursor):
         records = page.records[: flow.budget.take(len(page.records))]
         is_whole = len(records) == len(page.records)
@@ -64,6 +73,7 @@ async def run_partition(flow: Flow, partition: Partition) -> None:
             outgoing += issue.outgoing
             flow.progress.issued[stream] += issue.total()
             flow.progress.warnings.update(issue.warnings)
+        LOG.debug("page read", extra={"partition": partition.number, "stream": stream, "records": len(records)})
         flow.on_issued(outgoing)
         for batch in cut(outgoing, flow.issuer.destination.limits) if outgoing else ():
             await flow.deliverer.send(opened, batch)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
 from cdi_cli.state._base import OutcomeName
+
+LOG = logging.getLogger("cdi.pipeline")
 
 
 @dataclass(slots=True)
@@ -31,13 +34,15 @@ class Progress:
     requests: int = 0
     pages: int = 0
 
-    def retried(self, _seconds: float) -> None:
-        """One request is about to be tried again."""
+    def retried(self, seconds: float) -> None:
+        """One request is about to be tried again, in so many seconds."""
         self.retries += 1
+        LOG.warning("a request is tried again", extra={"in_seconds": round(seconds, 3), "stream": self.stream})
 
     def waited(self, seconds: float) -> None:
         """The other side asked for a pause."""
         self.waited_seconds += seconds
+        LOG.warning("the destination asked for a pause", extra={"seconds": round(seconds, 3)})
 
     def delivered(self) -> int:
         """Events delivered and settled, over all streams."""

@@ -10,6 +10,7 @@ One transaction at a time: while one is written, further outcomes queue up and g
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -19,6 +20,7 @@ from cdi_cli.pipeline.progress import Progress
 from cdi_cli.sources import Cursor
 from cdi_cli.state._base import Counts, DeadLetter, LedgerEntry, Settlement, Store
 
+LOG = logging.getLogger("cdi.pipeline")
 OPEN_PAGES_MAX = 8
 """Pages of one partition that may wait for their batches; reading stops there until the oldest is settled."""
 
@@ -154,6 +156,8 @@ class Settler:
     def _tell(self, note: _Note) -> None:
         if not note.written.done():
             note.written.set_result(None)
+        for letter in note.settlement.dead:
+            LOG.warning("dead letter", extra={"stream": letter.stream, "reason": letter.reason, "entity": letter.entity_id})
         for (stream, event, outcome, _), number in note.settlement.counts.items():
             self._progress.settled[stream, outcome] += number
             if outcome == "delivered":

@@ -315,10 +315,10 @@ def test_in_store_sees_only_that_store(client: SandboxClient) -> None:
 
 def test_pages_above_the_limit_are_too_large() -> None:
     """With a byte limit a large page is refused as `ContentTooLarge`, a smaller one is served."""
-    with SandboxThread(SandboxOptions(orders=50, now=NOW, page_bytes_max=60_000)) as sandbox:
-        with SandboxClient(sandbox.url) as client:
-            large = client.api("/orders", [*ORDERED, ("limit", "50")])
-            small_page = client.api("/orders", [*ORDERED, ("limit", "5")])
+    options = SandboxOptions(orders=50, now=NOW, page_bytes_max=60_000)
+    with SandboxThread(options) as sandbox, SandboxClient(sandbox.url) as client:
+        large = client.api("/orders", [*ORDERED, ("limit", "50")])
+        small_page = client.api("/orders", [*ORDERED, ("limit", "5")])
 
     assert (large.status, large.json()["errors"][0]["code"]) == (413, "ContentTooLarge")
     assert small_page.status == 200

@@ -45,9 +45,7 @@ _STORE_FIELD = {"orders": "store", "carts": "store", "customers": "stores"}
 class CommercetoolsApi:
     """Answers requests below `/commercetools/`; every answer carries an `X-Correlation-ID`."""
 
-    def __init__(
-        self, shop: Shop, office: TokenOffice, project_key: str, *, page_bytes_max: int | None = None
-    ) -> None:
+    def __init__(self, shop: Shop, office: TokenOffice, project_key: str, *, page_bytes_max: int | None = None) -> None:
         self._shop = shop
         self._office = office
         self._project_key = project_key
