@@ -18,7 +18,7 @@ LINE_SECONDS = 10.0
 
 
 class _Tail(ProgressColumn):
-    """Events so far, events per second, time left, retries: whatever fits beside the bar."""
+    """Events so far, events per second, time left, retries: right of the bar of all events."""
 
     def __init__(self, progress: RunProgress, started: float) -> None:
         super().__init__()
@@ -26,27 +26,34 @@ class _Tail(ProgressColumn):
         self._started = started
 
     def render(self, task: Task) -> Text:
-        """The text right of one stream's bar."""
-        if task.fields.get("is_total"):
-            return Text(tail(self._progress, time.monotonic() - self._started))
-        left = eta_seconds(task.completed, task.total, task.elapsed)
-        return Text("" if task.finished or left is None else f"{duration(left)} left")
+        """The text right of the bar of all events; streams have none."""
+        return Text(tail(self._progress, time.monotonic() - self._started) if task.fields.get("is_total") else "")
 
 
 def tail(progress: RunProgress, elapsed_seconds: float) -> str:
     """Events delivered, rate, and trouble, in one short text."""
     events = progress.delivered()
     parts = [f"{events:,} events", f"{events / max(elapsed_seconds, 0.001):,.0f}/s"]
+    if (left := seconds_left(progress, elapsed_seconds)) is not None:
+        parts.append(f"{duration(left)} left")
     if progress.retries:
         parts.append(f"{progress.retries} retries")
     return "  ".join(parts)
 
 
-def eta_seconds(done: float, total: float | None, elapsed: float | None) -> float | None:
-    """Seconds until `total` at the pace so far; None while nothing can be said."""
-    if not total or not done or not elapsed or done >= total:
+def seconds_left(progress: RunProgress, elapsed_seconds: float) -> float | None:
+    """Seconds until everything is settled, at the pace so far; None while nothing can be said.
+
+    Records that are still to be read count as so many events as those read so far made on average.
+    """
+    pulled, issued, settled = progress.pulled.total(), progress.issued.total(), progress.settled.total()
+    if not pulled or not settled or any(expected is None for expected in list(progress.expected.values())):
         return None
-    return elapsed * (total - done) / done
+    unread = sum(
+        max(0, (expected or 0) - progress.pulled[stream] - progress.already[stream])
+        for stream, expected in list(progress.expected.items())
+    )
+    return (issued - settled + unread * issued / pulled) * elapsed_seconds / settled
 
 
 def duration(seconds: float) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from cdi_cli.clock import SYSTEM_CLOCK, Clock, Instant, Window, to_datetime
 from cdi_cli.errors import CdiError, ConfigError, InterruptedRunError, ScopeError, StateError, StoppedError
@@ -33,6 +33,7 @@ from cdi_cli.pipeline.stop import Stop
 from cdi_cli.state._base import OUTCOMES, Job, JobSpec, Partition, Store
 
 LOG = logging.getLogger("cdi.pipeline")
+T = TypeVar("T")
 SKEW_SECONDS_MAX = 300.0
 """Segment moves every timestamp by the sender's clock error (sheet "Segment", section 3, Time): beyond this, refuse."""
 
@@ -148,10 +149,10 @@ async def run_backfill(
 ) -> tuple[Report, CdiError | None]:
     """Run a backfill to its end, its limit, an error or a signal; returns its report and what stopped it, if anything.
 
-    Raises ConfigError, LockedError or StoppedError only before anything was sent.
+    Raises ConfigError, LockedError, StoppedError or InterruptedRunError only before anything was sent.
     """
     hooks = hooks or Hooks()
-    job, is_resumed = await find_or_make_job(opened, store, request, clock)
+    job, is_resumed = await _unless_stopped(find_or_make_job(opened, store, request, clock), stop)
     hooks.on_job(job, is_resumed)
     partitions = store.partitions(job.id)
     _expect(progress, partitions)
@@ -290,6 +291,22 @@ async def _work(
     if failure is not None and not isinstance(failure, CdiError):
         raise failure
     return error or failure, problems
+
+
+async def _unless_stopped(work: Awaitable[T], stop: Stop) -> T:
+    """The result of `work`, which is given up when a stop is asked for: asking the source may take minutes of retries."""
+    task, asked = asyncio.ensure_future(work), asyncio.ensure_future(stop.asked.wait())
+    try:
+        await asyncio.wait([task, asked], return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return await task
+        error = stop.error()
+        error.hint = "nothing was started: run the same command again"
+        raise error
+    finally:
+        task.cancel()
+        asked.cancel()
+        await asyncio.gather(task, asked, return_exceptions=True)
 
 
 async def _until_stopped(flow: Flow, stop: Stop, work: Awaitable[None]) -> None:

@@ -283,47 +283,6 @@ async def test_customers_and_products_are_read() -> None:
     assert product.categories == ("Clothes > Shirts",)
 
 
-def payment(identifier: str, *transactions: tuple[str, str]) -> dict[str, Any]:
-    record = sample("payment")
-    template = record["transactions"][0]
-    record["id"] = identifier
-    record["transactions"] = [
-        template | {"id": f"{identifier}-{number}", "type": kind, "state": state}
-        for number, (kind, state) in enumerate(transactions)
-    ]
-    return record
-
-
-async def test_changed_payments_are_read_as_their_orders() -> None:
-    """A payment with a refund gives its order once, with all refunds; without one it says nothing."""
-    rich = sample("order-rich")
-    second = dict(rich["paymentInfo"]["payments"][0])
-    second = second | {"id": "payment-2", "obj": second["obj"] | {"id": "payment-2", "transactions": []}}
-    rich["paymentInfo"]["payments"].append(second)
-    project = StubProject(catalogue() | {"orders": [rich]})
-    records = raw(
-        payment("payment-1", ("Refund", "Success")),
-        payment("payment-3", ("Charge", "Success"), ("Refund", "Pending")),
-        payment("payment-4", ("Chargeback", "Success")),
-        {"id": "payment-5"},
-        payment("payment-2", ("Refund", "Success")),
-    )
-    async with opened(project) as source:
-        readings = await source.read("payments", records)
-    (found,), (nothing,), (orphan,), (broken,), (other,) = readings
-    assert isinstance(found, Order)
-    assert [refund.id for refund in found.refunds] == ["tx-refund"]
-    assert nothing == Nothing("no_refund")
-    assert isinstance(orphan, Unreadable)
-    assert (orphan.reason, orphan.record_id) == ("refund_without_order", "payment-4")
-    assert isinstance(broken, Unreadable)
-    assert (broken.reason, broken.record_id) == ("unreadable_record", "payment-5")
-    assert other == Nothing("order_read_with_other_payment")
-    (query,) = [query for path, query in project.asked if path == "/shop/orders"]
-    assert query["where"] == ['paymentInfo(payments(id in ("payment-1", "payment-4", "payment-2")))']
-    assert query["expand"] == ["paymentInfo.payments[*]"]
-
-
 async def test_lookup_that_is_forbidden_names_scope_and_switch() -> None:
     """A look-up without permission stops with what to grant or to switch off."""
     body = (
@@ -336,3 +295,13 @@ async def test_lookup_that_is_forbidden_names_scope_and_switch() -> None:
             await source.read("orders", raw(sample("order-rich")))
     assert "`view_discount_codes:shop` or `view_orders:shop`" in caught.value.message
     assert "lookups.discount_codes: false" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("cursor", ["", "{}", "[1]", "x", '{"at":"2026-02-01T00:00:00Z","id":"a"}', '{"at":1,"id":"a"}'])
+async def test_foreign_cursor_is_refused(cursor: str) -> None:
+    """A cursor that this source did not write stops the run before anything is asked."""
+    project = StubProject()
+    async with opened(project) as source:
+        with pytest.raises(ProtocolError, match="not one of the commercetools source"):
+            await walked(source, cursor=Cursor(cursor))
+    assert project.asked == []

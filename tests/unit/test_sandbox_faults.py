@@ -102,7 +102,7 @@ def test_drip_sends_byte_by_byte(sandbox: SandboxThread, client: SandboxClient) 
     answer = client.batch([EVENT])
 
     assert answer.json() == {"success": True}
-    assert time.monotonic() - started >= 0.01 * len(answer.body)
+    assert time.monotonic() - started >= 0.01 * (len(answer.body) - 2)
     assert fault.fired == 1
 
 
@@ -128,7 +128,7 @@ def test_html_broken_json_and_bad_gzip_are_200(sandbox: SandboxThread, client: S
     assert broken.status == 200
     with pytest.raises(json.JSONDecodeError):
         broken.json()
-    with pytest.raises(OSError, match="gzip"):
+    with pytest.raises(OSError, match="compression method"):
         client.api("/orders", gzipped=True)
     assert [fault.fired for fault in sandbox.faults.all()] == [1, 1, 1]
 

@@ -1,0 +1,101 @@
+"""The sandbox's commercetools project as the contract tests want it: a few hundred records, crowds of equal times among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from simulators import Mistake, Row
+
+from cdi_cli.clock import Instant, Window
+from cdi_cli.errors import AuthError, RefusedError, ScopeError, TransientError
+from cdi_cli.sandbox import SandboxOptions, SandboxThread
+
+NOW = Instant("2026-06-01T00:00:00.000Z")
+ORDERS = 160
+PAGES = 6
+SECRET = "canary-s3cret+/of the client"
+_VARIABLE = "CONTRACT_CLIENT_SECRET"
+_UNWELCOME = ("view_customers", "view_products", "view_discount_codes", "view_customer_groups", "view_payments")
+DEAD = "http://127.0.0.1:9"
+"""The discard port: nothing listens there."""
+
+
+class CommercetoolsSimulator:
+    """One sandbox; see `simulators.SourceSimulator`."""
+
+    window = Window(Instant("2023-01-01T00:00:00.000Z"), Instant("2027-01-01T00:00:00.000Z"))
+    environment = {_VARIABLE: SECRET}  # noqa: RUF012 - never changed
+
+    def __init__(self, sandbox: SandboxThread, narrow: SandboxThread) -> None:
+        """`narrow`: a second one, whose client may not read orders."""
+        self._sandbox = sandbox
+        self._narrow = narrow
+
+    @property
+    def mistakes(self) -> Mapping[str, Mistake]:
+        """Unreachable, wrong secret, no such project, a scope too few."""
+        urls = {"api_url": DEAD, "auth_url": DEAD}
+        narrow = {name: self._address(self._narrow, name) for name in ("api_url", "auth_url")}
+        return {
+            "dead port": Mistake(urls, "127.0.0.1", error=TransientError),
+            "wrong secret": Mistake({}, "client_secret", {_VARIABLE: "wrong-s3cret"}, error=AuthError),
+            "unknown project": Mistake({"project_key": "nowhere"}, "project_key", error=RefusedError),
+            "missing scope": Mistake(narrow, "view_orders:sandbox", error=ScopeError, stream="orders"),
+        }
+
+    def settings(self, stream: str = "") -> dict[str, Any]:
+        """The project of the sandbox; pages of a sixth of the stream."""
+        rows = len(self.rows(stream)) if stream else 0
+        return {
+            "project_key": self._sandbox.options.project_key,
+            "api_url": self._address(self._sandbox, "api_url"),
+            "auth_url": self._address(self._sandbox, "auth_url"),
+            "client_id": self._sandbox.options.client_id,
+            "client_secret": "${CONTRACT_CLIENT_SECRET}",
+            "page_size": max(1, rows // PAGES) if stream else 500,
+        }
+
+    def rows(self, stream: str) -> Sequence[Row]:
+        """What the shop holds."""
+        documents = self._sandbox.shop.documents(stream)
+        return [Row(record["id"], record["createdAt"], record["lastModifiedAt"]) for record in documents]
+
+    def secrets_served(self) -> Sequence[str]:
+        """The access tokens that are alive."""
+        return list(self._sandbox.tokens._tokens)
+
+    def server_now(self) -> Instant:
+        """The sandbox clock."""
+        return self._sandbox.clock.instant()
+
+    def id_of(self, record: Mapping[str, Any]) -> str:
+        """Every resource has its `id`."""
+        return str(record["id"])
+
+    def break_type(self, stream: str, record: dict[str, Any]) -> None:
+        """A version that is no number."""
+        record["version"] = "not a number"
+
+    def belongs(self, stream: str, record: Mapping[str, Any], entity: Any) -> bool:
+        """A record is its entity; a payment is one of those that its order's refunds name."""
+        if stream == "payments":
+            return record["id"] in {refund.payment_id for refund in entity.refunds}
+        return bool(entity.id == record["id"])
+
+    def _address(self, sandbox: SandboxThread, name: str) -> str:
+        return f"{sandbox.url}/commercetools/{name.removesuffix('_url')}"
+
+
+@contextmanager
+def _run() -> Iterator[CommercetoolsSimulator]:
+    common: dict[str, Any] = {"now": NOW, "client_secret": SECRET}
+    with (
+        SandboxThread(SandboxOptions(orders=ORDERS, **common)) as sandbox,
+        SandboxThread(SandboxOptions(orders=8, scopes=_UNWELCOME, **common)) as narrow,
+    ):
+        yield CommercetoolsSimulator(sandbox, narrow)
+
+
+SOURCE_SIMULATOR = _run
