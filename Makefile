@@ -48,7 +48,7 @@ record: $(READY) ## re-record a source's cassettes from a real account (SOURCE=c
 docs: $(READY) ## write docs/cli.md and the tables of README.md anew
 	@$(PYTHON) scripts/docs.py
 
-lock: ## resolve the dependencies anew into requirements.lock (needs uv)
+lock: ## resolve the dependencies anew into uv.lock and requirements.lock (needs uv)
 	@sh scripts/lock
 
 wheel: $(READY) ## build the source archive, and the wheel from it, into dist/

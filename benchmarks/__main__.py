@@ -11,6 +11,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,6 @@ from benchmarks import stages
 
 README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-ORDERS_FOR_STAGES = 500
 EVENT_BYTES = {2300: 900, 17000: 2600}
 """About what one event of such an order takes in a Segment body: what the floor posts."""
 
@@ -76,7 +76,6 @@ def compare(orders: int, order_bytes: int, latency_ms: int, workers: int, rounds
 
 def start_up(arguments: list[str], rounds: int = 11) -> tuple[float, float]:
     """Median milliseconds of `python -m cdi_cli ...`, and of the same interpreter doing nothing."""
-    import time
 
     def once(command: list[str]) -> float:
         started = time.perf_counter()
@@ -88,41 +87,62 @@ def start_up(arguments: list[str], rounds: int = 11) -> tuple[float, float]:
     return statistics.median(ours), statistics.median(floor)
 
 
+CASES = (
+    ("17 KB orders, no latency", 20_000, 17_000, 0, 4),
+    ("2.3 KB orders, no latency", 60_000, 2_300, 0, 4),
+    ("2.3 KB orders, 50 ms on every call", 60_000, 2_300, 50, 16),
+)
+"""Name, orders, bytes per order, milliseconds per call, workers."""
+
+
 def report(*, is_quick: bool) -> str:
     """All figures as Markdown."""
     scale = 10 if is_quick else 1
-    rounds = 1 if is_quick else 3
-    lines = [f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, client and server on the same machine.", ""]
-    lines += [
-        "| case | floor us/order | cdi us/order | ratio | floor orders/s | cdi orders/s | peak MiB |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, orders, order_bytes, latency_ms, workers in (
-        ("17 KB orders, no latency", 20_000, 17_000, 0, 4),
-        ("2.3 KB orders, no latency", 60_000, 2_300, 0, 4),
-        ("2.3 KB orders, 50 ms on every call", 60_000, 2_300, 50, 16),
-    ):
+    head = f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, client and server on the same machine."
+    parts = [[head], throughput(scale, rounds=1 if is_quick else 3), stage_table(), memory(scale), start_up_table()]
+    return "\n\n".join("\n".join(lines) for lines in parts)
+
+
+def throughput(scale: int, rounds: int) -> list[str]:
+    """End to end, beside the floor."""
+    columns = ("case", "floor us/order", "cdi us/order", "ratio", "floor orders/s", "cdi orders/s", "peak MiB")
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for name, orders, order_bytes, latency_ms, workers in CASES:
         figures = compare(orders // scale, order_bytes, latency_ms, workers, rounds)
         lines.append(
             f"| {name} | {figures['floor_us']:.0f} | {figures['cdi_us']:.0f} | {figures['ratio']:.2f} | "
             f"{figures['floor_per_second']:,.0f} | {figures['cdi_per_second']:,.0f} | {figures['peak_mib']:.0f} |"
         )
         print(lines[-1], file=sys.stderr, flush=True)
-    lines += ["", "| stage, us per order | 17 KB | 2.3 KB |", "|---|---|---|"]
-    with server(ORDERS_FOR_STAGES, 2_300, 0) as url:
+    return lines
+
+
+def stage_table() -> list[str]:
+    """Each stage alone."""
+    with server(stages.ORDERS, 2_300, 0) as url:
         large, small = stages.measure(17_000, url), stages.measure(2_300, url)
-    lines += [f"| {stage} | {large[stage]:.1f} | {small[stage]:.1f} |" for stage in large]
-    lines += ["", "| memory | orders | peak MiB | cdi us/order |", "|---|---|---|---|"]
+    lines = ["| stage, us per order | 17 KB | 2.3 KB |", "|---|---|---|"]
+    return [*lines, *(f"| {stage} | {large[stage]:.1f} | {small[stage]:.1f} |" for stage in large)]
+
+
+def memory(scale: int) -> list[str]:
+    """Peak memory of a small and of a ten times larger backfill."""
+    lines = ["| backfill of orders (2.3 KB) | peak MiB | cdi us/order |", "|---|---|---|"]
     for orders in (100_000 // scale, 1_000_000 // scale):
         with server(orders, 2_300, 0) as url:
             one = client("cdi", url, orders, 4, 2_300)
-        lines.append(f"| backfill of | {orders:,} | {one['peak_mib']:.0f} | {one['cpu_seconds'] / orders * 1e6:.0f} |")
+        lines.append(f"| {orders:,} | {one['peak_mib']:.0f} | {one['cpu_seconds'] / orders * 1e6:.0f} |")
         print(lines[-1], file=sys.stderr, flush=True)
-    lines += ["", "| start-up, ms | cdi | bare interpreter |", "|---|---|---|"]
+    return lines
+
+
+def start_up_table() -> list[str]:
+    """What starting the command costs."""
+    lines = ["| start-up, ms | cdi | bare interpreter |", "|---|---|---|"]
     for arguments in (["--help"], ["--version"]):
         ours, floor = start_up(arguments)
         lines.append(f"| `cdi {arguments[0]}` | {ours:.0f} | {floor:.0f} |")
-    return "\n".join(lines)
+    return lines
 
 
 def main() -> None:

@@ -22,8 +22,14 @@ PAGE = 500
 CONFIG = """\
 workspace: bench
 sources:
-  shop: {{type: commercetools, project_key: bench, api_url: "{url}/api", auth_url: "{url}/auth", client_id: bench,
-         client_secret: "${{BENCH_SECRET}}", lookups: {{product_categories: false, discount_codes: false, customer_groups: false}}}}
+  shop:
+    type: commercetools
+    project_key: bench
+    api_url: "{url}/api"
+    auth_url: "{url}/auth"
+    client_id: bench
+    client_secret: "${{BENCH_SECRET}}"
+    lookups: {{product_categories: false, discount_codes: false, customer_groups: false}}
 destinations:
   segment: {{type: segment, endpoint: "{url}", write_key: "${{BENCH_SECRET}}", in_flight: {in_flight}}}
 pipelines:

@@ -27,9 +27,8 @@ class Shop:
         self.orders = orders
         self._renderer = Renderer(order_bytes)
         self._pages: dict[tuple[int, int, int], bytes] = {}
-        self.events = 0
 
-    def answer(self, method: str, target: str, body: bytes) -> bytes:
+    def answer(self, method: str, target: str) -> bytes:
         """The gzipped body of an answer."""
         parts = urlsplit(target)
         if method == "POST":
@@ -77,10 +76,9 @@ class Protocol(asyncio.Protocol):
             length = int(match.group(1)) if match else 0
             if len(self._buffer) < head_end + 4 + length:
                 return
-            body = bytes(self._buffer[head_end + 4 : head_end + 4 + length])
             del self._buffer[: head_end + 4 + length]
             method, target, _ = head.split(" ", 2)
-            answer = self._shop.answer(method, target, body)
+            answer = self._shop.answer(method, target)
             if self._latency_seconds:
                 asyncio.get_running_loop().call_later(self._latency_seconds, self._write, answer)
             else:

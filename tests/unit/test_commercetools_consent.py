@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from commercetools_stub import sample
 
+from cdi_cli.sources import ConsentField
+from cdi_cli.sources.commercetools.consent import ConsentReader
+
 
 def rich(**changes: Any) -> dict[str, Any]:
     return sample("order-rich") | changes
