@@ -191,4 +191,4 @@ def _print_next(project: Project, options: Options, report: Report, error: CdiEr
 
 def _command(project: Project, rest: str) -> str:
     """A command line for this project, as short as it can be."""
-    return f"cdi {rest}{project.config_flag}"
+    return f"{output.command()} {rest}{project.config_flag}"

@@ -85,10 +85,11 @@ def _show(applied: Sequence[dict[str, Any]], folder: Path, *, is_again: bool) ->
     say(talk, "")
     if is_again:
         say(talk, "this demo ran before: what was delivered then was recognised and not sent again")
+    cdi, where = output.command(), "" if folder == Path("demo") else f" --folder {folder}"
     say(talk, "try next:")
-    say(talk, "  run `cdi demo` again                              nothing is sent twice")
-    say(talk, "  run `cdi demo --fresh --orders 50000`, kill -9 it, run it again without --fresh: it resumes")
-    say(talk, f"  look at {folder / 'cdi.yaml'}; make your own with `cdi init`")
+    say(talk, f"  {cdi} demo{where}                          again: nothing is sent twice")
+    say(talk, f"  {cdi} demo{where} --orders 50000 --fresh   kill -9 it, then run it without --fresh: it resumes")
+    say(talk, f"  {cdi} init shop                     a project of your own; this one's settings: {folder / 'cdi.yaml'}")
 
 
 def revenue(applied: Sequence[dict[str, Any]]) -> str:

@@ -7,7 +7,10 @@ for tables, or what `COLUMNS` says.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,6 +47,15 @@ def print_text(text: str) -> None:
     sys.stdout.flush()
     buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
     buffer.flush()
+
+
+def command() -> str:
+    """How `cdi` is called from here: its bare name where the shell finds it, else its path."""
+    beside = Path(sys.executable).with_name("cdi")
+    found = shutil.which("cdi")
+    if found is not None or not beside.exists():
+        return "cdi"
+    return os.path.relpath(beside) if beside.is_relative_to(Path.cwd()) else str(beside)
 
 
 def plain(text: str) -> str:

@@ -194,7 +194,7 @@ async def run_backfill(
 
 @contextmanager
 def rare_garbage_collection() -> Iterator[None]:
-    """Collect garbage less often while records stream through: they make no cycles, and each collection walks all modules."""
+    """Collect garbage less often while records stream through: they make no cycles, each collection walks all modules."""
     before = gc.get_threshold()
     gc.collect()
     gc.freeze()

@@ -60,7 +60,9 @@ async def open_pipeline(project: Project, pipeline: str, destination: str) -> As
     source_spec = project.source_spec(chosen.source)
     plan = project.plan(pipeline)
     # A destination may ask for more than the pipeline does; never for less.
-    required = tuple(dict.fromkeys((*chosen.require_consent, *getattr(destination_settings.settings, "require_consent", ()))))
+    required = tuple(
+        dict.fromkeys((*chosen.require_consent, *getattr(destination_settings.settings, "require_consent", ())))
+    )
     listeners: list[Opened] = []
     source = source_spec.open(
         source_settings.settings,
