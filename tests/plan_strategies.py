@@ -54,7 +54,8 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:
     if origin is Literal:
         return st.sampled_from(arguments)
     if origin is tuple:
-        return st.lists(values_of(arguments[0]), max_size=2).map(tuple)
+        # Entities promise that a list holds no empty text: an absent value is absent.
+        return st.lists(values_of(arguments[0]).filter(lambda each: each != ""), max_size=2).map(tuple)
     if origin is dict:
         return st.dictionaries(st.sampled_from(NAMES), values_of(arguments[1]), max_size=2)
     return entities(annotation)

@@ -1,4 +1,4 @@
-"""Records of commercetools as entities: recorded samples, amounts, lines, refunds, deliveries, consent."""
+"""Records of commercetools as entities: recorded samples, amounts, lines, refunds, deliveries."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import pytest
 from commercetools_stub import sample
 
 from cdi_cli.commerce import Cart, Consent, Customer, Money, Order, Product
-from cdi_cli.sources import ConsentField
 from cdi_cli.sources.commercetools.carts import cart_of
-from cdi_cli.sources.commercetools.consent import ConsentReader
 from cdi_cli.sources.commercetools.customers import customer_of
+from cdi_cli.sources.commercetools.money import money
 from cdi_cli.sources.commercetools.orders import order_of
 from cdi_cli.sources.commercetools.products import product_of
 from cdi_cli.sources.commercetools.reading import attempt, scrubbed
-from cdi_cli.sources.commercetools.records import CartRecord, CustomerRecord, OrderRecord
+from cdi_cli.sources.commercetools.records import CartRecord, Cents, CustomerRecord, OrderRecord
 from cdi_cli.sources.commercetools.records_products import ProductRecord
 from cdi_cli.sources.commercetools.shop import Known, Shop
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from commercetools_stub import StubProject, catalogue, opened, sample
 
-from cdi_cli.sources import Nothing
+from cdi_cli.commerce import Order
+from cdi_cli.sources import Nothing, Unreadable
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The commercetools source against a scripted project: paging, token, look-ups, payments, checks."""
+"""The commercetools source against a scripted project: paging, token, look-ups."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scripted_server import answer
 from cdi_cli.clock import Clock, Instant, Window
 from cdi_cli.commerce import Customer, Order, Product
 from cdi_cli.errors import ProtocolError, ScopeError
-from cdi_cli.sources import ConsentField, Cursor, Nothing, Page, SourceContext, Unreadable
+from cdi_cli.sources import ConsentField, Cursor, Page, SourceContext, Unreadable
 from cdi_cli.sources.commercetools.references import ReferenceCache
 from cdi_cli.sources.commercetools.source import CommercetoolsSource
 
