@@ -67,7 +67,7 @@ class CliProject:
         for folder in (self.place / "tmp", self.place / "home"):
             folder.mkdir(parents=True)
         self.environment = {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.place / "home"),
             "TMPDIR": str(self.place / "tmp"),
             **cdi_environment(self.sandbox.options),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -71,6 +72,10 @@ class SourceSimulator(Protocol):
 
     def server_now(self) -> Instant:
         """The system's clock."""
+        ...
+
+    def clock_shifted(self, by: timedelta) -> AbstractContextManager[None]:
+        """The system's clock stands wrong, until the block ends."""
         ...
 
     def id_of(self, record: Mapping[str, Any]) -> str:

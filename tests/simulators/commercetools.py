@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from simulators import Mistake, Row
@@ -69,6 +70,15 @@ class CommercetoolsSimulator:
     def server_now(self) -> Instant:
         """The sandbox clock."""
         return self._sandbox.clock.instant()
+
+    @contextmanager
+    def clock_shifted(self, by: timedelta) -> Iterator[None]:
+        """Move the sandbox clock, and back."""
+        self._sandbox.clock.advance(by.total_seconds())
+        try:
+            yield
+        finally:
+            self._sandbox.clock.advance(-by.total_seconds())
 
     def id_of(self, record: Mapping[str, Any]) -> str:
         """Every resource has its `id`."""

@@ -22,12 +22,6 @@ def raw(*records: Any) -> list[bytes]:
     return [json.dumps(record).encode() for record in records]
 
 
-@pytest.fixture(autouse=True)
-def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stub knows one client."""
-    monkeypatch.setenv("CT_SECRET", "s3cret-value")
-
-
 async def test_payment_gives_the_same_refund_as_its_order() -> None:
     """Read through payments or through orders, an order is the same entity, so its events have the same ids."""
     project = StubProject(catalogue() | {"orders": [sample("order-rich")]})

@@ -21,7 +21,8 @@ from cdi_cli.errors import ProtocolError
 from cdi_cli.sources._base import Cursor
 
 TIME_FIELDS = {"created": "createdAt", "modified": "lastModifiedAt"}
-PAGE_BYTES_TARGET = 8_000_000
+PAGE_BYTES_TARGET = 4_000_000
+"""Half of what sheet "commercetools" advises: four pages at once stay under 150 MB of memory, and cost no more time."""
 _ID = re.compile(r'[^"\\\x00-\x1f\x7f]{0,256}')
 _HINT = "restart this job with `--restart`; nothing that was delivered is delivered again"
 

@@ -68,7 +68,7 @@ class CommercetoolsSource:
         return answer.total
 
     async def pages(self, stream: str, window: Window, cursor: Cursor | None, *, by: str = "created") -> AsyncIterator[Page]:
-        """Read a window by `createdAt` or `lastModifiedAt`, in pages of about 8 MB."""
+        """Read a window by `createdAt` or `lastModifiedAt`, in pages of about 4 MB."""
         walk = Walk(by, window, cursor)
         while True:
             envelope, rows_asked = await self._page(stream, walk)
@@ -76,7 +76,7 @@ class CommercetoolsSource:
             position = walk.advance(rows)
             rows_max = min(rows_asked, envelope.limit) if envelope.limit > 0 else rows_asked
             is_last = len(rows) < rows_max
-            # Copies: a slice held anywhere would keep the whole page of 8 MB alive.
+            # Copies: a slice held anywhere would keep the whole page of 4 MB alive.
             page = Page([bytes(row) for row in rows], cursor_of(position), is_last)
             del envelope, rows
             yield page
