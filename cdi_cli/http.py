@@ -108,7 +108,7 @@ class HttpClient:
             raise TransientError(
                 f"{what}: {failure.cause} ({schedule.failures} attempts in {schedule.seconds:.0f} s)",
                 where=f"{method} {host}",
-                hint="run the same command again later: it goes on where it stopped",
+                hint="check the network and the address, then run the same command again",
             ) from None
         msg = "stamina neither returned nor raised"
         raise AssertionError(msg)

@@ -61,8 +61,8 @@ def slug(name: str) -> str:
 def shorten(head: str, tail: str = "") -> str:
     """`head:tail` (`head` alone without a tail) in at most 99 characters.
 
-    A tail that does not fit becomes a hash of the whole, of at least 64 bits: it only tells apart what shares the head. A head
-    that leaves no room for that is cut, and the hash has 128 bits.
+    A tail that does not fit becomes a hash of the whole, of at least 64 bits: it only tells apart what shares the head. A
+    head that leaves no room for that is cut, and the hash has 128 bits.
     """
     text = f"{head}:{tail}" if tail else head
     if len(text) <= ID_CHARACTERS_MAX:

@@ -20,6 +20,9 @@ from cdi_cli.errors import CdiError, ConfigError, ExitCode, LockedError
 from cdi_cli.pipeline.project import Project
 from cdi_cli.sources import ConsentField, SourceContext
 
+ATTEMPTS_MAX = 2
+"""A person waits for the answer: a server that is down is said to be down after a second try."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -116,7 +119,8 @@ def _connectors(project: Project, pipelines: list[str]) -> list[_Connector]:
         consent = {name: ConsentField(rule.field, rule.granted, rule.denied) for name, rule in pipeline.consent.items()}
 
         def open_source(name: str = pipeline.source, consent: dict[str, ConsentField] = consent) -> _Open:
-            return project.source_spec(name).open(settings.sources[name].settings, SourceContext(consent=consent))
+            context = SourceContext(consent=consent, attempts_max=ATTEMPTS_MAX)
+            return project.source_spec(name).open(settings.sources[name].settings, context)
 
         found.setdefault(("sources", pipeline.source), open_source)
         for destination in pipeline.destinations:

@@ -81,13 +81,15 @@ class SourceContext:
     """What the pipeline gives a source when it opens it.
 
     `consent`: category -> (path in the raw record, values that mean yes). `run_id` goes into correlation ids.
-    `on_retry(seconds)` is called before each wait between attempts, for the progress display.
+    `on_retry(seconds)` is called before each wait between attempts, for the progress display. `attempts_max`: how often a
+    request is tried at most (None: as often as the source sees fit); a check wants an answer soon.
     """
 
     run_id: str = "check"
     consent: dict[str, ConsentField] = field(default_factory=dict)
     locale: str = "en"
     on_retry: Callable[[float], None] = field(default=lambda _seconds: None)
+    attempts_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

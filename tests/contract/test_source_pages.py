@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from contract_bench import SourceBench, each_source, each_stream, each_walk
@@ -27,7 +28,7 @@ def cuts(source: SourceBench, stream: str, by: str) -> list[Window]:
     crowded, _ = Counter(all_times).most_common(1)[0]
     edges = {all_times[len(all_times) * share // 4] for share in (1, 2, 3)} | {crowded}
     bounds = [source.simulator.window.since, *sorted(edges), source.simulator.window.until]
-    return [Window(since, until) for since, until in zip(bounds, bounds[1:], strict=False) if since < until]
+    return [Window(since, until) for since, until in pairwise(bounds) if since < until]
 
 
 @each_walk

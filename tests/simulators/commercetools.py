@@ -1,4 +1,4 @@
-"""The sandbox's commercetools project as the contract tests want it: a few hundred records, crowds of equal times among them."""
+"""The sandbox's commercetools project for the contract tests: some hundred records, many of equal times among them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from simulators import Mistake, Row
-
 from cdi_cli.clock import Instant, Window
 from cdi_cli.errors import AuthError, RefusedError, ScopeError, TransientError
 from cdi_cli.sandbox import SandboxOptions, SandboxThread
+from simulators import Mistake, Row
 
 NOW = Instant("2026-06-01T00:00:00.000Z")
 ORDERS = 160
@@ -85,8 +84,8 @@ class CommercetoolsSimulator:
         return str(record["id"])
 
     def break_type(self, stream: str, record: dict[str, Any]) -> None:
-        """A version that is no number."""
-        record["version"] = "not a number"
+        """Text where an object or a number must be."""
+        record["transactions" if stream == "payments" else "version"] = "not of this type"
 
     def belongs(self, stream: str, record: Mapping[str, Any], entity: Any) -> bool:
         """A record is its entity; a payment is one of those that its order's refunds name."""

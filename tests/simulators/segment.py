@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from simulators import Delivery, Mistake
-
 from cdi_cli.errors import RefusedError, TransientError
 from cdi_cli.sandbox import Fault, SandboxOptions, SandboxThread
+from simulators import Delivery, Mistake
 
 WRITE_KEY = "canary-wr1te+/key of the source"
 _VARIABLE = "CONTRACT_WRITE_KEY"

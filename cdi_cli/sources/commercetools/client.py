@@ -177,7 +177,12 @@ class Client:
             kind = SlowAnswerError if ask.is_divisible else TransientError
             return kind(f"{ask.what}: the server took too long", hint="run again later, or with a narrower window")
         if status == 413 or code == "ContentTooLarge":
-            return TooLargeError(f"{ask.what}: the answer is too large", status=status, code=code)
+            return TooLargeError(
+                f"{ask.what}: the answer is too large",
+                status=status,
+                code=code,
+                hint=None if ask.is_divisible else "a single record is too large for the API: narrow the window around it",
+            )
         if status == 401:
             return AuthError(
                 f"{ask.what}: commercetools refused a token that it had just given to API client "

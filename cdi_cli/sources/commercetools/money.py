@@ -5,7 +5,7 @@ tax      = taxedPrice.totalTax, else gross - net; None while nothing is taxed
 shipping = net of tax; None where there is no shipping
 revenue  = total - shipping - tax, so the four always add up exactly
 
-Apart from these, discount is what cart discounts took off lines and total, positive: nothing off shipping or catalogue prices.
+Apart from these, discount is what cart discounts took off lines and total, positive: not off shipping or catalogue prices.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from cdi_cli.checks import Check
 from cdi_cli.clock import SYSTEM_CLOCK, Clock, Instant, Window
@@ -36,6 +37,8 @@ class CommercetoolsSource:
     ) -> None:
         """Raises ConfigError when the client's secret cannot be read."""
         self._settings = settings
+        if context.attempts_max is not None:
+            retry = replace(retry, attempts=context.attempts_max)
         http = HttpClient(limits=limits, retry=retry, on_retry=context.on_retry)
         self._client = Client(settings, http, clock, run_id=context.run_id, limits=limits, retry=retry)
         self._shop = Shop(
