@@ -64,9 +64,7 @@ class FakeSource:
         """Exact."""
         return len(self._in(window))
 
-    async def pages(
-        self, stream: str, window: Window, cursor: Cursor | None, *, by: str = "created"
-    ) -> AsyncIterator[Page]:
+    async def pages(self, stream: str, window: Window, cursor: Cursor | None, *, by: str = "created") -> AsyncIterator[Page]:
         """The window's orders after the cursor."""
         rows = self._in(window)
         after = tuple(msgspec.json.decode(cursor)) if cursor else ("", "")
@@ -102,9 +100,7 @@ class FakeSource:
         """Nothing to close."""
 
     def _in(self, window: Window) -> list[Order]:
-        return sorted(
-            (row for row in self.orders if row.created_at in window), key=lambda row: (row.created_at, row.id)
-        )
+        return sorted((row for row in self.orders if row.created_at in window), key=lambda row: (row.created_at, row.id))
 
 
 @dataclass

@@ -95,9 +95,7 @@ async def backfill(
 ) -> tuple[Report, CdiError | None]:
     """One run of the small backfill on the checkpoint file `state`."""
     with open_store(state) as store:
-        return await run_backfill(
-            opened(source, destination, **changes), wrap(store), request, Progress(), stop or Stop()
-        )
+        return await run_backfill(opened(source, destination, **changes), wrap(store), request, Progress(), stop or Stop())
 
 
 def run(state: Path, source: FakeSource, destination: FakeDestination, **options: Any) -> tuple[Report, CdiError | None]:

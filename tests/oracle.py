@@ -1,8 +1,8 @@
 """The oracle: what must have arrived, told from the orders alone.
 
 It shares no code with the pipeline: ids and amounts are written out here a second time, from the promise in the README.
-`verdict` compares what a destination applied with it: issued = delivered + rejected + filtered, nothing lost, nothing invented,
-payloads equal, repeats counted.
+`verdict` compares what a destination applied with it: issued = delivered + rejected + filtered, nothing lost, nothing
+invented, payloads equal, repeats counted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def expected_events(orders: Iterable[Order], *, unreadable: Iterable[int] = ()) 
         if order.is_cancelled:
             events.append(Expected(f"{head}:order-cancelled", "Order Cancelled", order.currency, total))
         events += [
-            Expected(f"{head}:order-refunded:{refund.id}", "Order Refunded", refund.amount.currency, refund.amount.minor / 100)
+            Expected(
+                f"{head}:order-refunded:{refund.id}", "Order Refunded", refund.amount.currency, refund.amount.minor / 100
+            )
             for refund in order.refunds
         ]
     return events

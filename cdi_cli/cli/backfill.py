@@ -40,7 +40,7 @@ def backfill(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option("--rate", min=0.1, help="Events per second (the destination's own)", show_default=False),
+        typer.Option("--rate", min=0.1, max=1_000_000, help="Events per second (the destination's own)", show_default=False),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished backfill")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Drop the unfinished backfill and begin anew")] = False,

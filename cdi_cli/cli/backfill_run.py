@@ -14,6 +14,7 @@ from cdi_cli.cli.display import display, duration
 from cdi_cli.cli.errors import print_error
 from cdi_cli.cli.when import parse_when, parse_zone
 from cdi_cli.clock import SYSTEM_CLOCK
+from cdi_cli.config.problems import suggestion
 from cdi_cli.errors import CdiError, ConfigError, ExitCode, StateError
 from cdi_cli.pipeline.backfill import Hooks, Request, run_backfill
 from cdi_cli.pipeline.dry import DryDestination, DryStore, UserCounter
@@ -57,7 +58,7 @@ def run(project: Project, options: Options) -> ExitCode:
     if options.destination is not None and options.destination not in settings.destinations:
         raise ConfigError(
             f"pipeline `{options.pipeline}` has no destination `{options.destination}`",
-            hint=f"it has: {', '.join(settings.destinations)}",
+            hint=suggestion(options.destination, settings.destinations),
         )
     request = make_request(project, options, SYSTEM_CLOCK.now())
     names = (options.destination,) if options.destination else settings.destinations
@@ -82,7 +83,7 @@ def make_request(project: Project, options: Options, now: datetime) -> Request:
     known = project.stream_names(settings.source)
     for name in options.streams:
         if name not in known:
-            raise ConfigError(f"source `{settings.source}` has no stream `{name}`", hint=f"it has: {', '.join(known)}")
+            raise ConfigError(f"source `{settings.source}` has no stream `{name}`", hint=suggestion(name, known))
     if since and until and not since.instant < until.instant:
         raise ConfigError(
             f"the window ends before it starts: {since.instant} .. {until.instant}",

@@ -1,7 +1,7 @@
 """`kill -9` at every hook point of a small backfill: nothing lost, at most the batches in flight repeated, then quiet.
 
-The hooks are here, not in the product: they wrap the source, the destination and the store of a forked child and send it a real
-SIGKILL at point n. `make crash` walks all points; `make test` a sample.
+The hooks are here, not in the product: they wrap the source, the destination and the store of a forked child and send it a
+real SIGKILL at point n. `make crash` walks all points; `make test` a sample.
 """
 
 from __future__ import annotations
@@ -84,9 +84,7 @@ def _work(state: Path, applied: Path, at: int | None, writer: int) -> int:
         point()  # the other side has applied it, we do not know
 
     source = FakeSource(ORDERS, page_size=20, broken=UNREADABLE, on_page=lambda _number: point())
-    report, error = run(
-        state, source, FakeDestination(script=apply), wrap=lambda store: HookedStore(store, point)
-    )
+    report, error = run(state, source, FakeDestination(script=apply), wrap=lambda store: HookedStore(store, point))
     os.write(writer, str(point.passed).encode())
     return 0 if error is None and not report.books.errors else 1
 
@@ -99,8 +97,8 @@ def messages(applied: Path) -> list[dict[str, Any]]:
 def check_kill_at(folder: Path, at: int) -> int | None:
     """Kill a run at point `at`, run again to the end, run a third time: judge what was applied; returns the repeats.
 
-    None: the run ended before the point. How many outcomes share a transaction depends on timing, so the last few points of one
-    run may not exist in another.
+    None: the run ended before the point. How many outcomes share a transaction depends on timing, so the last few points of
+    one run may not exist in another.
     """
     folder.mkdir()
     state, applied = folder / "state" / "state.db", folder / "applied.jsonl"

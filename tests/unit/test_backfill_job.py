@@ -199,12 +199,16 @@ async def test_an_order_that_changed_since_is_updated_not_completed_again(state:
 async def test_events_without_consent_are_filtered_with_the_category(state: Path) -> None:
     """Unknown is not yes: only granted consent passes, and every suppressed event is counted."""
     states = {0: "granted", 1: "denied", 2: "unknown"}
-    orders = [replace_order(one, consent=Consent({"Advertising": states[number % 3]})) for number, one in enumerate(shop(30))]
+    orders = [
+        replace_order(one, consent=Consent({"Advertising": states[number % 3]})) for number, one in enumerate(shop(30))
+    ]
     destination = FakeDestination()
 
     report, _ = await backfill(state, FakeSource(orders), destination, require_consent=("Advertising",))
 
-    assert {message["context"]["consent"]["categoryPreferences"]["Advertising"] for message in destination.accepted} == {True}
+    assert {message["context"]["consent"]["categoryPreferences"]["Advertising"] for message in destination.accepted} == {
+        True
+    }
     assert report.books.reasons[("orders", "filtered", "consent:Advertising")] > 0
     assert report.books.errors == ()
 
@@ -267,7 +271,10 @@ async def test_a_window_in_the_future_is_cut_at_the_servers_clock(state: Path) -
     before = Clock().instant()
 
     report, _ = await backfill(
-        state, FakeSource(ORDERS), FakeDestination(), request=replace(REQUEST, until=parse_instant("2999-01-01T00:00:00.000Z"))
+        state,
+        FakeSource(ORDERS),
+        FakeDestination(),
+        request=replace(REQUEST, until=parse_instant("2999-01-01T00:00:00.000Z")),
     )
 
     assert before <= report.until <= Clock().instant()
