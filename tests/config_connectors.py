@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from cdi_cli.config.load import Connectors, Known, load_settings
+from cdi_cli.config.known import Connectors, Known
+from cdi_cli.config.load import load_settings
 from cdi_cli.config.problems import Problem, SettingsError
 from cdi_cli.config.settings import Settings
 from cdi_cli.config.types import ConnectorSettings, SecretReference

@@ -7,6 +7,7 @@ same in a terminal, a pipe and the documentation.
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +25,7 @@ class _Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; ends by `typer.Exit` with the documented code."""
         try:
+            _require_working_folder()
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort):
             raise
@@ -34,6 +36,16 @@ class _Group(TyperGroup):
             from cdi_cli.cli.errors import report
 
             raise typer.Exit(report(error)) from None
+
+
+def _require_working_folder() -> None:
+    """Raise ConfigError where the shell stands in a folder that was deleted: no path could be found from there."""
+    try:
+        os.getcwd()  # noqa: PTH109 - pathlib is not needed for more, and help is to be quick
+    except OSError:
+        from cdi_cli.errors import ConfigError
+
+        raise ConfigError("the working folder no longer exists", hint="`cd` to another folder and run it again") from None
 
 
 def _group(help_text: str, **options: Any) -> typer.Typer:

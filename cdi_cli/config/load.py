@@ -6,8 +6,7 @@ This layer knows neither sources nor destinations nor events: what exists is han
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from cdi_cli.config.document import Document, KeyPath, read_document
 from cdi_cli.config.interpolate import Interpolator
+from cdi_cli.config.known import Connectors, Known
 from cdi_cli.config.problems import SettingsError, masked, suggestion
 from cdi_cli.config.references import check_references
 from cdi_cli.config.settings import STATE_DEFAULT, Connector, Settings
@@ -23,25 +23,6 @@ from cdi_cli.errors import ConfigError
 
 FILE_NAME = "cdi.yaml"
 FILE_VARIABLE = "CDI_CONFIG"
-
-
-@dataclass(frozen=True, slots=True)
-class Connectors:
-    """The sources, or the destinations, that can be named as a `type`; `model` gives the settings model of one."""
-
-    names: Sequence[str]
-    model: Callable[[str], type[BaseModel]]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the layers above offer: connectors, the streams of a source type, lifecycle kinds, fields of an event id."""
-
-    sources: Connectors
-    destinations: Connectors
-    streams: Callable[[str], Sequence[str]]
-    kinds: Collection[str]
-    id_fields: Collection[str]
 
 
 class _Unread(BaseModel):

@@ -14,7 +14,7 @@ from cdi_cli.config.document import Document, KeyPath, value_at
 from cdi_cli.config.problems import masked, suggestion
 
 if TYPE_CHECKING:
-    from cdi_cli.config.load import Known
+    from cdi_cli.config.known import Known
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
 

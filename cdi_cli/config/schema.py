@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cdi_cli.config.load import Connectors, Known
+from cdi_cli.config.known import Connectors, Known
 from cdi_cli.config.settings import SLUG_PATTERN, Settings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

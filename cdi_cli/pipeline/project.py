@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from cdi_cli import destinations, sources
 from cdi_cli.config.document import read_document
-from cdi_cli.config.load import FILE_NAME, Connectors, Known, find_settings_file, load_settings
+from cdi_cli.config.known import Connectors, Known
+from cdi_cli.config.load import FILE_NAME, find_settings_file, load_settings
 from cdi_cli.config.problems import SettingsError, suggestion
 from cdi_cli.config.references import fields_of
 from cdi_cli.config.settings import Settings

@@ -85,13 +85,16 @@ def test_a_narrow_terminal_loses_nothing(project: CliProject) -> None:
 
 
 def test_a_pipe_gets_a_line_now_and_then(project: CliProject) -> None:
-    """Without a terminal there are no control sequences, and a long run says how far it is every ten seconds."""
-    process = project.start("backfill", "--since", "2020-01-01T00:00:00Z", "--rate", "15")
+    """Without a terminal there are no control sequences, and a long run says how far it is now and then."""
+    hasty = "import cdi_cli.cli.display as display; display.LINE_SECONDS = 0.3; from cdi_cli.__main__ import main; main()"
 
-    run = project.finish(process)
+    run = project.run("backfill", *WHOLE[:2], "--rate", "150", command=(sys.executable, "-c", hasty))
 
     assert run.code == 0
-    assert re.search(r"^(customers|orders): \d+ of \d+ records, \d+ events +\d+/s$", run.err, re.MULTILINE)
+    lines = [line for line in run.err.splitlines() if " records, " in line]
+    assert len(lines) >= 2
+    line = re.compile(r"(starting|customers|carts|orders): \d+( of \d+)? records, \d+ events +\d+/s( +[\d.]+ s left)?")
+    assert [text for text in lines if not line.fullmatch(text)] == []
     assert "\x1b" not in run.out + run.err
     assert "\r" not in run.out + run.err
 
@@ -124,7 +127,7 @@ def test_an_odd_environment_changes_nothing(project: CliProject, environment: di
 def test_odd_paths_work(tmp_path: Path) -> None:
     """Blanks, quotes and other scripts in paths are no trouble, and the command to copy is quoted."""
     with SandboxThread(canary.options()) as sandbox, CliProject(tmp_path, sandbox) as project:
-        odd = project.place / "my [/shop] 店 'n' co"
+        odd = project.place / "my [shop] 店 'n' co"
         odd.mkdir()
         project.settings.rename(odd / "cdi.yaml")
 
@@ -140,17 +143,24 @@ def test_odd_paths_work(tmp_path: Path) -> None:
         assert sandbox.segment.applied_count == 185
 
 
-def test_the_working_folder_may_be_read_only_or_gone(project: CliProject) -> None:
-    """Nothing is written beside the settings and the checkpoint file, so the working folder does not matter."""
+def test_the_working_folder_may_be_read_only(project: CliProject) -> None:
+    """Nothing is written into the working folder, so it need not be writable: `/proc` is not even for root."""
+    run = project.run("backfill", *WHOLE, "--config", str(project.settings), cwd="/proc")
+
+    assert run.code == 0, run.err
+    assert project.sandbox.segment.applied_count == 185
+
+
+def test_a_deleted_working_folder_is_named(project: CliProject) -> None:
+    """From a folder that no longer exists no path can be found: said so, exit code 2, nothing started."""
     gone = project.folder / "gone"
     gone.mkdir()
     command = ("sh", "-c", f'rmdir "{gone}"; exec "$0" -m cdi_cli "$@"', sys.executable)
 
     run = project.run("backfill", *WHOLE, "--config", str(project.settings), command=command, cwd=gone)
 
-    assert run.code == 0, run.err
-    assert project.sandbox.segment.applied_count == 185
-    assert not gone.exists()
+    assert (run.code, run.out) == (2, "")
+    assert run.err == "error: the working folder no longer exists\n  hint: `cd` to another folder and run it again\n"
 
 
 def test_files_are_private_whatever_the_umask(project: CliProject) -> None:

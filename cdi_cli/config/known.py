@@ -1,0 +1,27 @@
+"""What a settings file may name of the layers above, handed down by the caller: this layer imports none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class Connectors:
+    """The sources, or the destinations, that can be named as a `type`; `model` gives the settings model of one."""
+
+    names: Sequence[str]
+    model: Callable[[str], type[BaseModel]]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the layers above offer: connectors, the streams of a source type, lifecycle kinds, fields of an event id."""
+
+    sources: Connectors
+    destinations: Connectors
+    streams: Callable[[str], Sequence[str]]
+    kinds: Collection[str]
+    id_fields: Collection[str]
