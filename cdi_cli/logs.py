@@ -24,6 +24,9 @@ MESSAGE_CHARACTERS_MAX = 4_000
 _NOISY = ("httpx", "httpcore", "stamina", "asyncio")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
+# Without a log file nothing is written: not even by the standard library's handler of last resort, which prints warnings.
+logging.getLogger("cdi").addHandler(logging.NullHandler())
+
 
 def start(file: Path, level: str = "info") -> logging.Handler:
     """Append the log to `file` (created with mode 0600) from now on; raises ConfigError when it cannot be written.
