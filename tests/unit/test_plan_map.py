@@ -22,6 +22,7 @@ from plan_tools import (
 )
 
 from cdi_cli.commerce import Address, Consent, Money, Refund
+from cdi_cli.data import data_folder
 from cdi_cli.events.lifecycle import KINDS
 from cdi_cli.plan import compile_plan, load_plan
 
@@ -301,7 +302,7 @@ def test_a_definition_is_filled_by_the_keys_beside_its_reference(tmp_path: Path)
 
 def test_a_custom_field_takes_two_lines_and_no_code(tmp_path: Path) -> None:
     """The example of tracking_plan/README.md: two lines in a copy of the default plan, and the field arrives, checked."""
-    readme = (Path(__file__).parents[2] / "tracking_plan" / "README.md").read_text(encoding="utf-8")
+    readme = (data_folder("tracking_plan") / "README.md").read_text(encoding="utf-8")
     lines = readme.partition("<!-- two lines -->\n```yaml\n")[2].partition("```")[0]
     plan = copy_default_plan(tmp_path)
     before = compile_plan(load_plan(plan)).fingerprint
