@@ -41,9 +41,10 @@ types: $(READY) ## mypy, strict
 bench: $(READY) ## CPU per order, events/s, memory and start-up time, each beside its floor
 	@$(PYTHON) -m benchmarks $(ARGS)
 
-record: $(READY) ## re-record a source's cassettes from a real account (SOURCE=commercetools)
-	@test -n "$(SOURCE)" || { echo 'error: name the source: make record SOURCE=commercetools' >&2; exit 2; }
-	@CDI_RECORD="$(SOURCE)" $(PYTHON) -m pytest tests/contract -k cassette -p no:randomly $(ARGS)
+record: $(READY) ## record a connector's cassettes anew from a real account (SOURCE=commercetools)
+	@test -n "$(SOURCE)" || { echo 'error: name the connector: make record SOURCE=commercetools' >&2; exit 2; }
+	@PYTHONPATH=tests $(PYTHON) -m recording "$(SOURCE)" $(ARGS)
+	@$(PYTHON) -m pytest tests/contract -k cassette -q
 
 docs: $(READY) ## write docs/cli.md and the tables of README.md anew
 	@$(PYTHON) scripts/docs.py

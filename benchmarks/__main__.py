@@ -11,6 +11,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import stages
+from cdi_cli.data import data_folder
 
 README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
@@ -100,6 +102,7 @@ def report(*, is_quick: bool) -> str:
     scale = 10 if is_quick else 1
     head = f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, client and server on the same machine."
     parts = [[head], throughput(scale, rounds=1 if is_quick else 3), stage_table(), memory(scale), start_up_table()]
+    parts.append(validate_table())
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
@@ -142,6 +145,38 @@ def start_up_table() -> list[str]:
     for arguments in (["--help"], ["--version"]):
         ours, floor = start_up(arguments)
         lines.append(f"| `cdi {arguments[0]}` | {ours:.0f} | {floor:.0f} |")
+    return lines
+
+
+VALIDATED = 10_000
+
+
+def validate_table() -> list[str]:
+    """What `cdi validate` of a file of events costs, the start of the program included; and of the shipped project."""
+    lines = ["| `cdi validate`, whole process | seconds |", "|---|---|"]
+    project = data_folder("examples") / "quickstart"
+    expected = [
+        message
+        for file in sorted((project / "fixtures").glob("*.jsonl"))
+        for line in file.read_text(encoding="utf-8").splitlines()
+        for message in json.loads(line)["expected"]
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "events.jsonl"
+        events = [json.dumps(expected[number % len(expected)]) for number in range(VALIDATED)]
+        file.write_text("\n".join(events), encoding="utf-8")
+        size = file.stat().st_size / 1e6
+        for name, arguments in (
+            (f"{VALIDATED:,} events ({size:.1f} MB)", [str(file)]),
+            ("plan, mapping and six fixtures", []),
+        ):
+            command = [sys.executable, "-m", "cdi_cli", "validate", *arguments]
+            seconds = []
+            for _ in range(5):
+                started = time.perf_counter()
+                subprocess.run(command, check=True, capture_output=True, cwd=project)
+                seconds.append(time.perf_counter() - started)
+            lines.append(f"| {name} | {statistics.median(seconds):.2f} |")
     return lines
 
 

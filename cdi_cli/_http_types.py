@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -23,7 +23,7 @@ class RetryPolicy:
     At most `attempts` tries. Waits are drawn from `[0, wait_initial_seconds * 2^n]`, capped at `wait_max_seconds`, unless
     the server asks for a pause: then that pause, capped at `retry_after_max_seconds`. `total_seconds` bounds attempts and
     own waits together; pauses that the server asked for are not counted in it (`attempts` times the cap bounds them).
-    `statuses` are the answers worth repeating the request for.
+    `statuses` are the answers worth repeating the request for, except one of which `is_final(response)` says it comes again.
     """
 
     attempts: int = 8
@@ -32,6 +32,7 @@ class RetryPolicy:
     wait_max_seconds: float = 30.0
     retry_after_max_seconds: float = 300.0
     statuses: frozenset[int] = TRANSIENT_STATUSES
+    is_final: Callable[[Response], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

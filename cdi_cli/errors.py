@@ -23,10 +23,11 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """How `cdi` ends; documented in the README and stable."""
+    """How `cdi` ends; documented in the README and stable. `FINDINGS` is the word for 1 where events are only checked."""
 
     OK = 0
     DEAD_LETTERS = 1
+    FINDINGS = 1
     USAGE = 2
     STOPPED = 3
     LOCKED = 4

@@ -133,7 +133,7 @@ class HttpClient:
             content=content() if callable(content) else content,
         )
         status = response.status
-        if status in policy.statuses:
+        if status in policy.statuses and not (policy.is_final is not None and policy.is_final(response)):
             raise AttemptFailedError(
                 f"the server answered {status}",
                 pause_seconds=pause_asked_for(status, response.headers, policy.retry_after_max_seconds),

@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 EXIT_MEANINGS = {
     "OK": "Everything was delivered, or there was nothing to do",
-    "DEAD_LETTERS": "It finished, and some records or events are in the dead letters: `cdi dlq list`",
+    "DEAD_LETTERS": "It finished, and there is something to look at: dead letters (`cdi dlq list`), or findings",
     "USAGE": "The command line, the settings or the plan are wrong; nothing was started",
     "STOPPED": "It stopped before its end (network, credentials, disk, books that do not close) and can be resumed",
     "LOCKED": "Another `cdi` holds the checkpoint file",

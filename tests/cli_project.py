@@ -24,12 +24,11 @@ import canary
 from cdi_cli.sandbox import SandboxThread, cdi_environment, cdi_yaml
 
 COMMAND = (sys.executable, "-m", "cdi_cli")
-IMPATIENT = (
-    sys.executable,
-    "-c",
-    "import stamina; stamina.set_testing(True, attempts=3, cap=True); from cdi_cli.__main__ import main; main()",
-)
-"""The command without its waits between attempts, and with three of these at most: for a server that never answers well."""
+_NO_WAITS = "import stamina; stamina.set_testing(True, attempts={}, cap=True); from cdi_cli.__main__ import main; main()"
+HASTY = (sys.executable, "-c", _NO_WAITS.format(10))
+"""The command without its waits between attempts: for faults that pass."""
+IMPATIENT = (sys.executable, "-c", _NO_WAITS.format(3))
+"""The same with three attempts at most: for a server that never answers well."""
 WHOLE = ("--since", "2020-01-01T00:00:00Z", "--rate", "100000")
 SECONDS_MAX = 60
 
@@ -70,6 +69,7 @@ class CliProject:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.place / "home"),
             "TMPDIR": str(self.place / "tmp"),
+            **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
             **cdi_environment(self.sandbox.options),
         }
         self.write_settings()

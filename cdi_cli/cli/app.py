@@ -14,7 +14,22 @@ import typer
 from typer.core import TyperGroup
 
 from cdi_cli import __version__
-from cdi_cli.cli import backfill, check, config, demo, dlq, init, sandbox, status
+from cdi_cli.cli import (
+    backfill,
+    check,
+    config,
+    demo,
+    dlq,
+    init,
+    plan_diff,
+    plan_export,
+    plan_impact,
+    plan_import,
+    plan_schema,
+    sandbox,
+    status,
+    validate,
+)
 
 EPILOG = "Start with `cdi init`, or see it work with `cdi demo`."
 
@@ -67,6 +82,7 @@ app = _group(
 )
 config_app = _group("Show the settings and their JSON Schema")
 dlq_app = _group("Look at dead letters: what could not be delivered, and why")
+plan_app = _group("Work on the tracking plan")
 sandbox_app = _group("Run simulated platforms on this machine")
 
 
@@ -87,6 +103,7 @@ def _version(is_asked: bool) -> None:
 
 app.command("init", short_help="Make a new project")(init.init)
 app.command("check", short_help="Test settings, plan, secrets and both sides")(check.check)
+app.command("validate", short_help="Check the plan, its mapping, fixtures or events")(validate.validate)
 app.command("backfill", short_help="Send a window of history, once")(backfill.backfill)
 app.command("status", short_help="Show how far each pipeline is")(status.status)
 app.add_typer(dlq_app, name="dlq")
@@ -95,6 +112,12 @@ dlq_app.command("show", short_help="Explain one dead letter")(dlq.show)
 app.add_typer(config_app, name="config")
 config_app.command("show", short_help="Print the effective settings")(config.show)
 config_app.command("schema", short_help="Print the JSON Schema of a settings file")(config.schema)
+app.add_typer(plan_app, name="plan")
+plan_app.command("schema", short_help="Print the JSON Schema of plan files")(plan_schema.schema)
+plan_app.command("diff", short_help="Compare two plans and the version they need")(plan_diff.diff)
+plan_app.command("impact", short_help="Tell what a plan would reject of what was delivered")(plan_impact.impact)
+plan_app.command("export", short_help="Write the plan for another system or for people")(plan_export.export)
+plan_app.command("import", short_help="Make a plan folder of another system's plan")(plan_import.import_)
 app.command("demo", short_help="See a backfill of a simulated shop")(demo.demo)
 app.add_typer(sandbox_app, name="sandbox")
 sandbox_app.command("serve", short_help="Run the simulators until Ctrl-C")(sandbox.serve)

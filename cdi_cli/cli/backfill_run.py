@@ -22,11 +22,15 @@ from cdi_cli.pipeline.opening import Opened, open_pipeline
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.pipeline.report import Report, exit_code
 from cdi_cli.pipeline.stop import Stop, on_signals
+from cdi_cli.secrets import REDACTOR
 from cdi_cli.state import open_store
 
 if TYPE_CHECKING:
     from cdi_cli.pipeline.project import Project
     from cdi_cli.state._base import Job, Store
+
+Outcome = tuple[Report, CdiError | None, dict[str, Any]]
+"""One destination's report, what stopped it, and what `--json` says besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +66,40 @@ def run(project: Project, options: Options) -> ExitCode:
         )
     request = make_request(project, options, SYSTEM_CLOCK.now())
     names = (options.destination,) if options.destination else settings.destinations
-    outcomes: list[tuple[Report, CdiError | None, dict[str, Any]]] = []
     with _open(project, options) as store:
-        for name in names:
-            outcomes.append(asyncio.run(_backfill(project, options, request, name, store)))
-            if isinstance(outcomes[-1][1], CdiError) and outcomes[-1][1].exit_code in (130, 143):
-                break
+        if request.mode == "resume":
+            names = _unfinished(store, options.pipeline, names)
+        outcomes, prevented = _each(project, options, request, names, store)
     if options.is_json:
         reports = [report_json(report, **more) for report, _, more in outcomes]
         output.print_json(reports[0] if len(reports) == 1 else reports)
-    return max((exit_code(report.books, error) for report, error, _ in outcomes), key=lambda code: (code > 1, code))
+    codes = [exit_code(report.books, error) for report, error, _ in outcomes]
+    return max(codes if prevented is None else [*codes, ExitCode(prevented.exit_code)])
+
+
+def _unfinished(store: Store, pipeline: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The destinations that have something to resume; all of them when none has, so that the first can say so."""
+    jobs = [(name, store.find_job(pipeline, name)) for name in names]
+    return tuple(name for name, job in jobs if job is not None and job.status == "open") or names
+
+
+def _each(
+    project: Project, options: Options, request: Request, names: tuple[str, ...], store: Store
+) -> tuple[list[Outcome], CdiError | None]:
+    """What came of each destination, and what kept the next one from being begun; raises it when that is the first."""
+    outcomes: list[Outcome] = []
+    for name in names:
+        stop = Stop()
+        try:
+            outcomes.append(asyncio.run(_backfill(project, options, request, name, store, stop=stop)))
+        except CdiError as error:
+            if not outcomes:
+                raise
+            print_error(error, output.talk())
+            return outcomes, error
+        if stop.asked.is_set():
+            return outcomes, None if name == names[-1] else stop.error()
+    return outcomes, None
 
 
 def make_request(project: Project, options: Options, now: datetime) -> Request:
@@ -115,9 +143,9 @@ def _open(project: Project, options: Options) -> AbstractContextManager[Store]:
 
 
 async def _backfill(
-    project: Project, options: Options, request: Request, destination: str, store: Store
-) -> tuple[Report, CdiError | None, dict[str, Any]]:
-    progress, stop, users = Progress(), Stop(), UserCounter()
+    project: Project, options: Options, request: Request, destination: str, store: Store, *, stop: Stop
+) -> Outcome:
+    progress, users = Progress(), UserCounter()
     talk = output.talk()
 
     def on_job(job: Job, is_resumed: bool) -> None:
@@ -132,7 +160,7 @@ async def _backfill(
     async with open_pipeline(project, options.pipeline, destination) as opened:
         configured = request.rate or opened.destination.limits.events_per_second
         if options.is_dry:
-            store = cast("Store", store if isinstance(store, DryStore) else DryStore(store))
+            store = cast("Store", DryStore(None if isinstance(store, DryStore) else store))
             opened.destination = DryDestination(opened.destination)
             request = replace(request, rate=float("inf"), mode="auto")
         with on_signals(stop), display(progress, talk):
@@ -177,7 +205,7 @@ def _print_next(project: Project, options: Options, report: Report, error: CdiEr
     """Say on stderr what went wrong and what to do next."""
     talk = output.talk()
     for problem in report.problems:
-        say(talk, f"not read: {problem}")
+        say(talk, output.plain(REDACTOR(f"not read: {problem}")))
     if error is not None:
         print_error(error, talk)
     if options.is_dry:

@@ -16,7 +16,7 @@ from cdi_cli.cli.backfill_run import Options
 from cdi_cli.cli.backfill_run import run as run_backfill
 from cdi_cli.cli.closing import say
 from cdi_cli.clock import Instant
-from cdi_cli.errors import ExitCode
+from cdi_cli.errors import ConfigError, ExitCode
 from cdi_cli.http import HttpClient
 from cdi_cli.pipeline.project import load_project
 from cdi_cli.sandbox import SandboxOptions, SandboxProcess, cdi_environment, cdi_yaml
@@ -27,6 +27,8 @@ SINCE = "2024-10-01"
 RATE = 5000.0
 """Segment's own pace is 500 events/s by default; nobody wants to wait for a simulator."""
 STATE = Path(".cdi") / "state.db"
+HEADER = "# Written by `cdi demo`, and anew by each.\n"
+"""What a demo knows its own settings by: those of others, and their checkpoint, are not touched."""
 SLICE = 5_000
 ADDED = frozenset({"receivedAt", "sentAt", "originalTimestamp", "integrations", "library", "channel"})
 SAMPLES = ("identify", "Order Completed", "Order Refunded")
@@ -35,8 +37,8 @@ SAMPLES = ("identify", "Order Completed", "Order Refunded")
 def run(orders: int, folder: Path, *, is_fresh: bool) -> ExitCode:
     """Run the demo in `folder`; returns the backfill's exit code."""
     talk = output.talk()
-    folder.mkdir(parents=True, exist_ok=True)
-    state = folder / STATE
+    config, state = folder / "cdi.yaml", folder / STATE
+    _claim(folder, config, state)
     if is_fresh:
         for path in state.parent.glob(f"{state.name}*") if state.parent.is_dir() else ():
             path.unlink()
@@ -44,14 +46,26 @@ def run(orders: int, folder: Path, *, is_fresh: bool) -> ExitCode:
     options = SandboxOptions(orders=orders, now=NOW)
     say(talk, f"starting a simulated commercetools shop ({orders:,} orders) and a simulated Segment ...")
     with SandboxProcess(options) as sandbox:
-        config = folder / "cdi.yaml"
-        config.write_text(cdi_yaml(sandbox.url, options), encoding="utf-8")
+        config.write_text(HEADER + cdi_yaml(sandbox.url, options), encoding="utf-8")
         os.environ.update(cdi_environment(options))
         say(talk, f"$ cdi backfill --config {config} --since {SINCE} --rate {RATE:g}")
         code = run_backfill(load_project(config), Options(pipeline="main", since=SINCE, rate=RATE))
         applied = asyncio.run(_applied(sandbox.url))
         _show(applied, folder, is_again=is_again)
     return code
+
+
+def _claim(folder: Path, config: Path, state: Path) -> None:
+    """Make the folder; raise ConfigError where that cannot be, and for one that holds someone's own project."""
+    hint = "name another folder with `--folder`"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        is_ours = config.read_text(encoding="utf-8").startswith(HEADER) if config.exists() else not state.exists()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "its cdi.yaml is not text"
+        raise ConfigError(f"the demo cannot be put into {folder}: {reason}", hint=hint) from None
+    if not is_ours:
+        raise ConfigError(f"{folder} holds a project that no demo made", hint=hint)
 
 
 async def _applied(url: str) -> list[dict[str, Any]]:

@@ -154,6 +154,7 @@ def _explain(stored: StoredDeadLetter, *, has_payload: bool) -> list[str]:
 
 ADVICE = {
     "plan_violation": "correct the record in the shop, or the event's rule in the tracking plan",
+    "unplanned_event": "plan an event with this trigger, or set `unplanned_events: ignore` in `plan.yaml`",
     "unreadable_record": "the record differs from the platform's documented shape; look at it with --payload",
     "refund_without_order": "no order names this payment; it was deleted, or the payment was made outside the shop",
     "destination_refused": "the destination answered that it will not take this event; see its message above",

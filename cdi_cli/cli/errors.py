@@ -11,7 +11,6 @@ each with its place.
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,10 +47,7 @@ def report(error: BaseException) -> int:
     """Print what ended the program, if a person should read it, and return the exit code."""
     if isinstance(error, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
-    if isinstance(error, BrokenPipeError):
-        # The reader of our output has gone; whatever Python still flushes at exit must not complain.
-        with open(os.devnull, "w") as nowhere:  # noqa: PTH123 -- a device, not a path
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    if isinstance(error, output.OutputLostError) and error.is_pipe:
         return PIPE_EXIT_CODE
     console = output.talk()
     if isinstance(error, CdiError):

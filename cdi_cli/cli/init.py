@@ -202,6 +202,7 @@ def _write(folder: Path, workspace: str, parts: tuple[Part, Part], *, with_plan:
     from cdi_cli.data import data_folder
     from cdi_cli.errors import ConfigError
     from cdi_cli.pipeline.project import known
+    from cdi_cli.plan.file_schema import add_schemas
 
     text = scaffold.settings_text(workspace, *parts, has_plan=with_plan)
     with tempfile.TemporaryDirectory() as trial:
@@ -214,7 +215,7 @@ def _write(folder: Path, workspace: str, parts: tuple[Part, Part], *, with_plan:
         _create(folder / ".env.example", scaffold.environment_text(parts))
         _create(folder / scaffold.SCHEMA_FILE, json.dumps(json_schema(known()), indent=2) + "\n")
         if with_plan:
-            shutil.copytree(data_folder("tracking_plan"), folder / scaffold.PLAN_FOLDER)
+            add_schemas(Path(shutil.copytree(data_folder("tracking_plan"), folder / scaffold.PLAN_FOLDER)))
         ignore = folder / ".gitignore"
         present = ignore.read_text(encoding="utf-8") if ignore.exists() else ""
         with ignore.open("a", encoding="utf-8") as stream:

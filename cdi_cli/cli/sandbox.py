@@ -28,9 +28,11 @@ def serve(
     Example: cdi sandbox serve --orders 20000 --write-config cdi.yaml
     """
     import asyncio
+    import os
 
     from cdi_cli.cli import output
     from cdi_cli.cli.closing import say
+    from cdi_cli.errors import ConfigError
     from cdi_cli.sandbox import SandboxOptions, cdi_environment, cdi_yaml
     from cdi_cli.sandbox import serve as serve_sandbox
 
@@ -52,6 +54,9 @@ def serve(
         asyncio.run(serve_sandbox(options, on_ready))
     except KeyboardInterrupt:
         say(talk, "sandbox ended")
+    except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno else "it cannot be listened on"
+        raise ConfigError(f"port {port}: {reason}", hint="name another with `--port`, or 0 for any free one") from None
 
 
 def seed_(

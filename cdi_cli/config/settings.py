@@ -87,6 +87,9 @@ class PipelineSettings(_Part):
     streams: tuple[str, ...] | None = Field(
         default=None, min_length=1, description="Streams to read; the source's default streams when absent"
     )
+    plan: Path | None = Field(
+        default=None, description="Folder of this pipeline's tracking plan, where it is not that of the whole file"
+    )
     identity: IdentityPolicy = Field(default=IdentityPolicy(), description="Who an event happened to")
     consent: dict[Category, ConsentRule] = Field(
         default_factory=dict, description="Consent category, as the destination names it: where the record keeps it"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -15,7 +15,10 @@ class ConnectorSettings(BaseModel):
     """The base of every connector's settings: unknown keys are errors, values never change after reading.
 
     A subclass documents each field with `Field(description=...)`: the text shows in the JSON Schema that editors use.
+    `shaping` names the fields that decide which records are read and what they say: a backfill never mixes two values.
     """
+
+    shaping: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 

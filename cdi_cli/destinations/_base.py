@@ -96,7 +96,9 @@ class DestinationSpec:
     """What a destination's folder says about itself.
 
     `is_idempotent`: a repeat with the same event id does no harm. `settings` is its pydantic model (a subclass of
-    `config.types.ConnectorSettings`), `open` makes a `Destination` of settings and context.
+    `config.types.ConnectorSettings`), `open` makes a `Destination` of settings and context. `judge` makes of settings (None:
+    defaults) a function that says why an event would be refused, without a secret: what `encode` would say; None where the
+    destination cannot tell.
     """
 
     name: str
@@ -104,3 +106,4 @@ class DestinationSpec:
     settings: type[BaseModel]
     open: Callable[[Any, DestinationContext], Destination]
     is_idempotent: bool
+    judge: Callable[[Any], Callable[[Event], Rejected | None]] | None = None

@@ -1,6 +1,6 @@
 """Events: what happened to an entity (lifecycle), who it happened to (identity), and the id that a repeat shares."""
 
-from cdi_cli.events.build import EventBuilder, missing_consent
+from cdi_cli.events.build import EventBuilder, changed, missing_consent
 from cdi_cli.events.event import Event
 from cdi_cli.events.identity import IdentitySettings
 from cdi_cli.events.ids import IdFormat, event_id, key_of
@@ -15,6 +15,7 @@ __all__ = [
     "Kind",
     "LifecycleSettings",
     "Occurrence",
+    "changed",
     "event_id",
     "key_of",
     "missing_consent",

@@ -16,12 +16,19 @@ _encode = msgspec.json.Encoder().encode
 
 
 class EventBuilder:
-    """Builds events of one pipeline; holds what they share (id namespace, identity policy, plan version)."""
+    """Builds events of one pipeline; holds what they share (id namespace, identity policy, plan).
 
-    def __init__(self, ids: IdFormat, identity: IdentitySettings, *, event_version: int) -> None:
+    `event_version` is the plan's major version, for Segment's Protocols; `plan` its name and whole version, which every
+    event carries as `context.trackingPlan` (None: it carries none).
+    """
+
+    def __init__(
+        self, ids: IdFormat, identity: IdentitySettings, *, event_version: int, plan: tuple[str, str] | None = None
+    ) -> None:
         self._ids = ids
         self._identity = identity
         self._protocols = {"event_version": event_version}
+        self._plan = {"name": plan[0], "version": plan[1]} if plan is not None else None
 
     def build(self, occurrence: Occurrence, name: str, event_type: EventType, properties: dict[str, Any]) -> Event | None:
         """The event, or None when the record names nobody it could belong to."""
@@ -37,15 +44,17 @@ class EventBuilder:
         content, discriminator = content_of(body), occurrence.discriminator
         if kind.repeats == "content":
             content = content_of(body + _encode((user_id, anonymous_id, context)))
-            discriminator = content.hex()
-        identifier = event_id(
-            self._ids,
-            family=kind.family,
-            entity_id=entity.id,
-            event=name,
-            discriminator=discriminator,
-            entity_number=getattr(entity, "number", None),
-        )
+            # The version keeps a return to an earlier content (consent given, then withdrawn again) from sharing its id.
+            discriminator = f"{entity.version}-{content.hex()}"
+        if self._plan is not None:
+            # After the digest: a profile is not sent again because a description in the plan was corrected.
+            context["trackingPlan"] = self._plan
+        made_of = {"family": kind.family, "entity_id": entity.id, "event": name}
+        number = getattr(entity, "number", None)
+        identifier = event_id(self._ids, **made_of, discriminator=discriminator, entity_number=number)
+        place = identifier
+        if kind.repeats == "content":
+            place = event_id(self._ids, **made_of, discriminator="", entity_number=number)
         return Event(
             id=identifier,
             kind=kind.name,
@@ -60,7 +69,7 @@ class EventBuilder:
             family=kind.family,
             entity_id=entity.id,
             created_at=entity.created_at,
-            key=key_of(identifier),
+            key=key_of(place),
             content=content,
         )
 
@@ -79,6 +88,20 @@ class EventBuilder:
         if shop := {place: value for place in places if (value := getattr(entity, place, None))}:
             context["shop"] = shop
         return context
+
+
+def changed(event: Event, *, properties: dict[str, Any], name: str | None = None, context: Any = None) -> Event:
+    """The event with other properties (and name and context where given), under the id and digests that it had.
+
+    The digest stands for what the record said, so that a repeat is recognised whatever was stripped or renamed.
+    """
+    return msgspec.structs.replace(
+        event,
+        name=name or event.name,
+        properties=properties,
+        body=_encode(properties),
+        context=context if context is not None else event.context,
+    )
 
 
 def preferences(consent: Consent) -> dict[str, bool]:

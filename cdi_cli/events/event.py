@@ -17,7 +17,8 @@ class Event(msgspec.Struct, gc=False):
     `name` is the plan's event name (for `identify` and `group` the word itself), `kind` the lifecycle kind it came of.
     `properties` are the track properties or the traits, `body` the same as JSON bytes (encoded once, embedded by
     destinations). `at` is business time. `family`, `entity_id`, `created_at` say which entity it belongs to and when that
-    was created. `key` (16 bytes) stands for the id in the ledger, `content` (8 bytes) for the properties.
+    was created. `key` (16 bytes) is where the ledger keeps it: one place per event id, and for a
+    kind that repeats with its content one place for all of them, which holds the last `content` (8 bytes) delivered.
     """
 
     id: str

@@ -11,13 +11,21 @@ import gc
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal, TypeVar
 
 from cdi_cli.clock import SYSTEM_CLOCK, Clock, Instant, Window, to_datetime
-from cdi_cli.errors import CdiError, ConfigError, InterruptedRunError, ScopeError, StateError, StoppedError
+from cdi_cli.errors import (
+    CdiError,
+    ConfigError,
+    InterruptedRunError,
+    LockedError,
+    ScopeError,
+    StateError,
+    StoppedError,
+)
 from cdi_cli.pipeline import engines
 from cdi_cli.pipeline.deliver import Deliverer
 from cdi_cli.pipeline.issue import Issuer
@@ -69,12 +77,15 @@ async def find_or_make_job(opened: Opened, store: Store, request: Request, clock
     job = store.find_job(opened.pipeline, opened.destination_name)
     is_open = job is not None and job.status == "open"
     if request.mode != "restart" and job is not None and is_open:
-        if request.mode == "resume" or _is_same(job, opened, request):
+        if _is_resumed(job, opened, request) if request.mode == "resume" else _is_same(job, opened, request):
             _refuse_changed(job, opened)
+            refuse_skew(await opened.source.server_now(), clock)
             return job, True
         raise ConfigError(
             f"an unfinished backfill of {job.spec.window.since} .. {job.spec.window.until} exists (`{job.spec.asked}`)",
-            hint="add `--resume` to finish it, or `--restart` to drop it and begin this one",
+            hint="add `--resume` to finish it, or `--restart` to drop it and begin this one"
+            if request.mode != "resume"
+            else "give `--resume` without another window or other streams, or `--restart` to drop it and begin this one",
         )
     if request.mode == "resume":
         raise ConfigError("there is no unfinished backfill to resume", hint="start one with `--since`")
@@ -85,12 +96,20 @@ def _is_same(job: Job, opened: Opened, request: Request) -> bool:
     return job.spec.asked == request.asked and job.spec.streams == _streams(opened, request)
 
 
+def _is_resumed(job: Job, opened: Opened, request: Request) -> bool:
+    """Whether `--resume` means this job: what else the command line says of window and streams must be the job's own."""
+    is_window_named = request.since is not None or request.until is not None
+    is_other_window = is_window_named and request.asked != job.spec.asked
+    is_other_choice = bool(request.streams) and _streams(opened, request) != job.spec.streams
+    return not is_other_window and not is_other_choice
+
+
 def _refuse_changed(job: Job, opened: Opened) -> None:
     if job.spec.fingerprint != opened.fingerprint:
         raise ConfigError(
             "the tracking plan or the settings that shape events changed since this backfill began "
             f"(plan {job.spec.plan_version} then, {opened.plan.version} now)",
-            hint="undo the change, or add `--restart`: what was delivered is remembered and not sent again",
+            hint="undo the change, or add `--restart`: what was delivered is sent again only where its content changed",
         )
 
 
@@ -152,6 +171,8 @@ async def run_backfill(
     Raises ConfigError, LockedError, StoppedError or InterruptedRunError only before anything was sent.
     """
     hooks = hooks or Hooks()
+    opened.on_wait.append(progress.waited)
+    opened.on_retry.append(progress.retried)
     job, is_resumed = await _unless_stopped(find_or_make_job(opened, store, request, clock), stop)
     hooks.on_job(job, is_resumed)
     partitions = store.partitions(job.id)
@@ -167,8 +188,11 @@ async def run_backfill(
     status = _status(error, remaining)
     stored = _stored(store, run_id)
     books = close_books(progress, stored, is_finished=status == "done")
-    with suppress(StateError) if isinstance(error, StateError) else nullcontext():
+    try:
         store.end_run(run_id, status=status, exit_code=exit_code(books, error))
+    except (StateError, LockedError) as failure:
+        if error is None:
+            error, status = failure, "stopped"
     _log_end(about, status, books, error)
     report = Report(
         pipeline=opened.pipeline,
@@ -245,18 +269,18 @@ def make_flow(opened: Opened, store: Store, run_id: int, request: Request, progr
         require_consent=opened.require_consent,
         delivered=lambda family, keys: store.delivered(opened.source_name, opened.destination_name, family, keys),
         scrub=opened.source.scrub,
+        routes=opened.routes,
     )
     settler = Settler(store, run_id, progress)
     pacer = Pacer(request.rate or opened.destination.limits.events_per_second)
     opened.on_wait.append(pacer.pause)
-    opened.on_wait.append(progress.waited)
-    opened.on_retry.append(progress.retried)
     deliverer = Deliverer(
         opened.destination,
         settler,
         pacer,
         progress,
         lambda stream, item, rejected: issuer.letter(stream, item.event, item.record, rejected),
+        issuer.settled,
     )
     return Flow(opened.source, issuer, deliverer, settler, progress, Budget(request.limit), hooks.on_issued)
 
@@ -274,13 +298,14 @@ async def _work(
             flow.progress.stream = stream
             try:
                 await _until_stopped(flow, stop, engines.run(waiting, lambda one: run_partition(flow, one), request.workers))
-                # The next stream's events must not overtake this one's: profiles before orders.
-                await _until_stopped(flow, stop, flow.deliverer.drain())
             except ScopeError as missing:
                 error = error or missing
-                problems.append(f"{stream}: {missing.message}")
+                problems.append(f"{stream}: {missing.message}{f' ({missing.hint})' if missing.hint else ''}")
+            # The next stream's events must not overtake this one's: profiles before orders.
+            await _until_stopped(flow, stop, flow.deliverer.drain())
             if flow.deliverer.failure is not None:
                 raise flow.deliverer.failure
+            flow.issuer.on_their_way.clear()  # what a skipped stream had issued without sending it
     except CdiError as stopped:
         error = stopped
     finally:
@@ -290,6 +315,8 @@ async def _work(
     failure = flow.settler.failure or flow.deliverer.failure
     if failure is not None and not isinstance(failure, CdiError):
         raise failure
+    if flow.settler.failure is not None:
+        return failure, problems  # whatever ended the run: the checkpoint could not be written
     return error or failure, problems
 
 

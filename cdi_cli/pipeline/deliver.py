@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from cdi_cli.destinations import Destination, Limits, Outcome, Rejected
 from cdi_cli.errors import RefusedError
-from cdi_cli.pipeline.items import Outgoing
+from cdi_cli.pipeline.items import Outgoing, add_counts
 from cdi_cli.pipeline.pace import Pacer
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.pipeline.settle import OpenPage, Settler
@@ -50,12 +50,14 @@ class Deliverer:
         pacer: Pacer,
         progress: Progress,
         letter: Callable[[str, Outgoing, Rejected], DeadLetter],
+        on_settled: Callable[[Sequence[Outgoing]], None] = lambda _items: None,
     ) -> None:
         self._destination = destination
         self._settler = settler
         self._pacer = pacer
         self._progress = progress
         self._letter = letter
+        self._on_settled = on_settled
         self._places = asyncio.Semaphore(destination.limits.in_flight)
         self._tasks: set[asyncio.Task[None]] = set()
         self.failure: BaseException | None = None
@@ -88,8 +90,9 @@ class Deliverer:
 
     async def _deliver(self, page: OpenPage, batch: list[Outgoing]) -> None:
         try:
-            outcomes = await self._outcomes(batch)
+            outcomes = await self._outcomes(page, batch)
             await self._settle(page, batch, outcomes)
+            self._on_settled(batch)
             self._pacer.went_well()
         except asyncio.CancelledError:
             raise
@@ -99,40 +102,51 @@ class Deliverer:
         finally:
             self._places.release()
 
-    async def _outcomes(self, batch: list[Outgoing]) -> list[Outcome]:
+    async def _outcomes(self, page: OpenPage, batch: list[Outgoing]) -> list[Outcome]:
         """One outcome per event, halving what is refused as a whole."""
+        outcomes: list[Outcome] = []
         try:
-            outcomes = await self._attempt(batch)
+            refusal = await self._attempt(batch, outcomes)
+        except BaseException:
+            self._keep_accepted(page, batch, outcomes)
+            raise
+        if refusal and len(batch) >= ALL_BAD_MIN and all(isinstance(outcome, Rejected) for outcome in outcomes):
+            raise RefusedError(
+                f"every one of {len(batch)} events was refused: {refusal.message}",
+                status=refusal.status,
+                where=refusal.where,
+                hint="the fault is likely in the settings or the destination, not in the events; see `cdi check`",
+            ) from refusal
+        return outcomes
+
+    async def _attempt(self, batch: list[Outgoing], outcomes: list[Outcome]) -> RefusedError | None:
+        """Send a batch, and its halves where it is refused for what it holds; adds to `outcomes`, returns the refusal."""
+        self._progress.requests += 1
+        try:
+            outcomes += await self._destination.send([item.encoded for item in batch])
         except RefusedError as error:
             if error.status not in CONTENT_REFUSALS:
                 raise
-            outcomes = await self._halve(batch, error)
-            if len(batch) >= ALL_BAD_MIN and all(isinstance(outcome, Rejected) for outcome in outcomes):
-                raise RefusedError(
-                    f"every one of {len(batch)} events was refused: {error.message}",
-                    status=error.status,
-                    where=error.where,
-                    hint="the fault is likely in the settings or the destination, not in the events; see `cdi check`",
-                ) from error
-        return outcomes
-
-    async def _halve(self, batch: list[Outgoing], error: RefusedError) -> list[Outcome]:
+            refusal = error
+        else:
+            return None
         if len(batch) == 1:
-            return [Rejected("destination_refused", f"HTTP {error.status}: {error.message}")]
-        middle = len(batch) // 2
-        outcomes: list[Outcome] = []
-        for half in (batch[:middle], batch[middle:]):
-            try:
-                outcomes += await self._attempt(half)
-            except RefusedError as refusal:
-                if refusal.status not in CONTENT_REFUSALS:
-                    raise
-                outcomes += await self._halve(half, refusal)
-        return outcomes
+            outcomes.append(Rejected("destination_refused", f"HTTP {refusal.status}: {refusal.message}"))
+        else:
+            middle = len(batch) // 2
+            await self._attempt(batch[:middle], outcomes)
+            await self._attempt(batch[middle:], outcomes)
+        return refusal
 
-    async def _attempt(self, batch: list[Outgoing]) -> list[Outcome]:
-        self._progress.requests += 1
-        return await self._destination.send([item.encoded for item in batch])
+    def _keep_accepted(self, page: OpenPage, batch: list[Outgoing], outcomes: list[Outcome]) -> None:
+        """Remember what was accepted before a later part failed, so that the next run does not send it again."""
+        accepted = [item for item, outcome in zip(batch, outcomes, strict=False) if not isinstance(outcome, Rejected)]
+        if not accepted:
+            return
+        counts: Counts = {}
+        for item in accepted:
+            add_counts(counts, {(page.stream, item.event.name, "delivered", ""): 1})
+        self._settler.part(page, [item.entry() for item in accepted], counts)
 
     async def _settle(self, page: OpenPage, batch: list[Outgoing], outcomes: list[Outcome]) -> None:
         delivered: list[LedgerEntry] = []

@@ -1,13 +1,13 @@
 """Issuing: from a group of records to events that may be sent.
 
-map, as the plan says -> dedupe against the ledger -> check -> consent -> encode. Pure but for one look into the ledger;
-every branch ends in an `Issue`, never in an exception.
+map, as the plan says -> dedupe against the ledger -> check -> consent -> route -> encode. Pure but for one look into the
+ledger; every branch ends in an `Issue`, never in an exception.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -15,10 +15,20 @@ import msgspec
 from cdi_cli.clock import Instant
 from cdi_cli.commerce import Order
 from cdi_cli.destinations import Destination, Rejected
-from cdi_cli.events import Event, EventBuilder, LifecycleSettings, Occurrence, missing_consent, occurrences, updated
+from cdi_cli.events import (
+    KINDS,
+    Event,
+    EventBuilder,
+    LifecycleSettings,
+    Occurrence,
+    changed,
+    missing_consent,
+    occurrences,
+    updated,
+)
 from cdi_cli.pipeline.items import Issue, Outgoing
-from cdi_cli.plan import CompiledPlan, EventRule, Violation, strip
-from cdi_cli.sources import Nothing, Reading, Unreadable
+from cdi_cli.plan import CompiledPlan, EventRule, Route, Violation, judge
+from cdi_cli.sources import Joined, Nothing, Reading, Unreadable
 from cdi_cli.state._base import DeadLetter
 
 Candidate = tuple[Event, EventRule, bytes, Occurrence]
@@ -28,7 +38,11 @@ LookUp = Callable[[str, Mapping[bytes, Instant]], Mapping[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """Turns records into outgoing events for one pipeline and one destination."""
+    """Turns records into outgoing events for one pipeline and one destination.
+
+    `routes`: how events go to this destination, for those that do not go as they are. `on_their_way`: keys of
+    events issued but not yet settled, which the ledger cannot know; `settled()` takes them out.
+    """
 
     plan: CompiledPlan
     builder: EventBuilder
@@ -37,14 +51,17 @@ class Issuer:
     require_consent: tuple[str, ...]
     delivered: LookUp
     scrub: Callable[[str, bytes], bytes | None]
+    routes: Mapping[str, Route] = field(default_factory=dict)
+    on_their_way: set[bytes] = field(default_factory=set)
 
     def issue(self, stream: str, records: Sequence[bytes], readings: Sequence[list[Reading]]) -> Issue:
         """Everything that a group of records comes to."""
         issue = Issue()
         candidates: list[Candidate] = []
-        for record, found in zip(records, readings, strict=True):
+        for read, found in zip(records, readings, strict=True):
             before = len(candidates) + issue.total()
-            for reading in found:
+            origins = found.records if isinstance(found, Joined) else [read] * len(found)
+            for reading, record in zip(found, origins, strict=True):
                 if isinstance(reading, Unreadable):
                     self._bury_record(issue, stream, record, reading)
                 elif isinstance(reading, Nothing):
@@ -57,8 +74,18 @@ class Issuer:
         self._admit(issue, stream, candidates)
         return issue
 
+    def settled(self, items: Sequence[Outgoing]) -> None:
+        """These events have an outcome that is durably written: from here on the ledger knows them."""
+        self.on_their_way.difference_update(item.event.key for item in items)
+
     def _map(self, issue: Issue, candidates: list[Candidate], stream: str, record: bytes, occurrence: Occurrence) -> None:
-        for rule in self.plan.rules(occurrence.kind):
+        rules = self.plan.rules(occurrence.kind)
+        if not rules:
+            self._leave_unplanned(issue, stream, record, occurrence)
+        for rule in rules:
+            if self.routes and (route := self.routes.get(rule.name)) is not None and not route.is_sent:
+                issue.count(stream, rule.name, "filtered", "not_routed")
+                continue
             properties = rule.map(occurrence, record)
             event = self.builder.build(occurrence, rule.name, rule.type, properties)
             if event is None:
@@ -70,6 +97,7 @@ class Issuer:
         """Drop what was delivered before, and let the rest through check, consent and encoding."""
         known = self._known(candidates)
         seen: set[bytes] = set()
+        repeated: list[tuple[bytes, Occurrence, bool]] = []
         for candidate in candidates:
             event, _, record, occurrence = candidate
             if event.key in seen:
@@ -77,12 +105,14 @@ class Issuer:
                 continue
             seen.add(event.key)
             content = known.get(event.key)
-            if content is None:
+            if content is None or (KINDS[event.kind].repeats == "content" and content != event.content):
                 self._finish(issue, stream, candidate)
                 continue
             issue.count(stream, event.name, "duplicate", "delivered_before")
-            if event.kind == "order.completed" and content != event.content and "order.updated" not in self.lifecycle.off:
-                self._revise(issue, stream, record, occurrence)
+            if event.kind == "order.completed":
+                repeated.append((record, occurrence, content != event.content))
+        if repeated and "order.updated" not in self.lifecycle.off:
+            self._revise(issue, stream, repeated)
 
     def _known(self, candidates: list[Candidate]) -> Mapping[bytes, bytes]:
         by_family: dict[str, dict[bytes, Instant]] = {}
@@ -93,21 +123,29 @@ class Issuer:
             known.update(self.delivered(family, keys))
         return known
 
-    def _revise(self, issue: Issue, stream: str, record: bytes, occurrence: Occurrence) -> None:
-        """A completed order whose content is no longer what was delivered: Order Updated, once per content."""
-        if not isinstance(occurrence.entity, Order):
-            return
+    def _revise(self, issue: Issue, stream: str, repeated: Sequence[tuple[bytes, Occurrence, bool]]) -> None:
+        """Order Updated for completed orders whose content is no longer what was delivered last.
+
+        Last is the last Order Updated, else Order Completed, whose content differs from the present one where the flag says.
+        """
         revised: list[Candidate] = []
-        self._map(issue, revised, stream, record, updated(occurrence.entity))
+        changed: set[str] = set()
+        for record, occurrence, has_changed in repeated:
+            if isinstance(occurrence.entity, Order):
+                self._map(issue, revised, stream, record, updated(occurrence.entity))
+                changed |= {occurrence.entity.id} if has_changed else set()
         known = self._known(revised)
         for candidate in revised:
-            if candidate[0].key in known:
-                issue.count(stream, candidate[0].name, "duplicate", "delivered_before")
-            else:
+            event = candidate[0]
+            last = known.get(event.key)
+            if (last != event.content) if last is not None else (event.entity_id in changed):
                 self._finish(issue, stream, candidate)
 
     def _finish(self, issue: Issue, stream: str, candidate: Candidate) -> None:
         event, rule, record, _ = candidate
+        if event.key in self.on_their_way:
+            issue.count(stream, event.name, "duplicate", "same_event_twice")
+            return
         violations = rule.check(event.properties)
         if violations:
             repaired = self._judge(issue, stream, candidate, violations)
@@ -117,32 +155,56 @@ class Issuer:
         if self.require_consent and (category := missing_consent(event, self.require_consent)):
             issue.count(stream, event.name, "filtered", f"consent:{category}")
             return
-        encoded = self.destination.encode(event)
+        encoded = self.destination.encode(self._routed(event) if self.routes else event)
         if isinstance(encoded, Rejected):
             issue.count(stream, event.name, "rejected", encoded.reason)
             issue.dead.append(self.letter(stream, event, record, encoded))
             return
+        self.on_their_way.add(event.key)
         issue.outgoing.append(Outgoing(event, encoded, record))
 
-    def _judge(self, issue: Issue, stream: str, candidate: Candidate, violations: Sequence[Violation]) -> Event | None:
-        """The event as the plan's policy lets it pass (warn, strip), or None when it is blocked to the dead letters."""
-        event, rule, record, occurrence = candidate
-        if rule.on_violation == "warn":
-            issue.warnings.extend((event.name, f"{violation.path}: {violation.rule}") for violation in violations)
+    def _routed(self, event: Event) -> Event:
+        """The event as this destination is to get it; the books and the ledger know it by its own name."""
+        route = self.routes.get(event.name)
+        if route is None:
             return event
-        if rule.on_violation == "strip":
-            stripped = strip(event.properties, violations)
-            if not rule.check(stripped):
-                issue.warnings.extend((event.name, f"{violation.path}: stripped") for violation in violations)
-                # The id of a once-only event does not depend on its content, and neither may the ledger's digest: it
-                # stands for what the record said, so that a repeat is recognised.
-                again = self.builder.build(occurrence, rule.name, rule.type, stripped)
-                return msgspec.structs.replace(again, id=event.id, key=event.key, content=event.content) if again else None
-        issue.count(stream, event.name, "rejected", "plan_violation")
-        rules = tuple((violation.path, violation.rule, violation.message) for violation in violations)
-        rejected = Rejected("plan_violation", violations[0].message)
-        issue.dead.append(self.letter(stream, event, record, rejected, rules))
-        return None
+        properties = route.reshape(event.properties) if route.reshape is not None else event.properties
+        return changed(event, properties=properties, name=route.event_name)
+
+    def _judge(self, issue: Issue, stream: str, candidate: Candidate, violations: Sequence[Violation]) -> Event | None:
+        """The event as the plan's policies let it pass (warn, strip), or None when it is blocked to the dead letters."""
+        event, rule, record, _ = candidate
+        verdict = judge(rule, event.properties, violations)
+        if verdict.properties is None:
+            issue.count(stream, event.name, "rejected", "plan_violation")
+            rules = tuple((violation.path, violation.rule, violation.message) for violation in violations)
+            rejected = Rejected("plan_violation", verdict.blocking[0].message)
+            issue.dead.append(self.letter(stream, event, record, rejected, rules))
+            return None
+        issue.warnings.extend((event.name, f"{violation.path}: {violation.rule}") for violation in verdict.warned)
+        issue.warnings.extend((event.name, f"{violation.path}: stripped") for violation in verdict.stripped)
+        if not verdict.stripped:
+            return event
+        protocols = {**event.context.get("protocols", {}), **verdict.omitted}
+        return changed(event, properties=verdict.properties, context={**event.context, "protocols": protocols})
+
+    def _leave_unplanned(self, issue: Issue, stream: str, record: bytes, occurrence: Occurrence) -> None:
+        """Something happened that no event of the plan is triggered by: left out, or blocked where the plan says so."""
+        kind = occurrence.kind
+        if self.plan.unplanned_events == "ignore":
+            issue.count(stream, kind, "filtered", "unplanned_event")
+            return
+        issue.count(stream, kind, "rejected", "unplanned_event")
+        issue.dead.append(
+            DeadLetter(
+                stream=stream,
+                reason="unplanned_event",
+                detail=f"the plan has no event with the trigger `{kind}`",
+                entity_id=occurrence.entity.id,
+                event_name=kind,
+                record=self.scrub(stream, record),
+            )
+        )
 
     def letter(
         self,

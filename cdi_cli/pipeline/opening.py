@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -13,7 +13,7 @@ from cdi_cli.config.settings import PipelineSettings, Settings
 from cdi_cli.destinations import Destination, DestinationContext
 from cdi_cli.events import EventBuilder, IdentitySettings, IdFormat, LifecycleSettings
 from cdi_cli.pipeline.project import Project
-from cdi_cli.plan import CompiledPlan
+from cdi_cli.plan import CompiledPlan, Route
 from cdi_cli.sources import ConsentField, Source, SourceContext, SourceSpec
 
 
@@ -33,6 +33,7 @@ class Opened:
     require_consent: tuple[str, ...]
     streams: tuple[str, ...]
     fingerprint: str
+    routes: Mapping[str, Route] = field(default_factory=dict)
     on_wait: list[Callable[[float], None]] = field(default_factory=list)
     on_retry: list[Callable[[float], None]] = field(default_factory=list)
 
@@ -59,6 +60,7 @@ async def open_pipeline(project: Project, pipeline: str, destination: str) -> As
     destination_settings = settings.destinations[destination]
     source_spec = project.source_spec(chosen.source)
     plan = project.plan(pipeline)
+    routes = plan.routes(destination, destination_settings.type)
     # A destination may ask for more than the pipeline does; never for less.
     required = tuple(
         dict.fromkeys((*chosen.require_consent, *getattr(destination_settings.settings, "require_consent", ())))
@@ -93,12 +95,14 @@ async def open_pipeline(project: Project, pipeline: str, destination: str) -> As
                 builder=EventBuilder(
                     IdFormat(settings.workspace, chosen.source, dict(chosen.ids)),
                     IdentitySettings(chosen.identity.user_id, chosen.identity.guest_id),
-                    event_version=int(plan.version.partition(".")[0]),
+                    event_version=plan.major_version,
+                    plan=(plan.name, plan.version),
                 ),
                 lifecycle=LifecycleSettings(chosen.lifecycle.order_completed, chosen.lifecycle.off),
                 require_consent=required,
                 streams=chosen.streams or tuple(stream.name for stream in source_spec.streams if stream.is_default),
-                fingerprint=fingerprint(settings, chosen, plan, required),
+                fingerprint=fingerprint(settings, chosen, plan, required, routes),
+                routes=routes,
             )
             listeners.append(opened)
             yield opened
@@ -108,8 +112,19 @@ async def open_pipeline(project: Project, pipeline: str, destination: str) -> As
         await source.close()
 
 
-def fingerprint(settings: Settings, pipeline: PipelineSettings, plan: CompiledPlan, required: tuple[str, ...]) -> str:
-    """A hash of everything that shapes events: the plan, and the pipeline's settings but for how fast it runs."""
-    shaping = pipeline.model_dump(mode="json", exclude={"workers", "destinations", "streams"})
-    text = json.dumps([settings.workspace, plan.fingerprint, shaping, sorted(required)], sort_keys=True)
+def fingerprint(
+    settings: Settings,
+    pipeline: PipelineSettings,
+    plan: CompiledPlan,
+    required: tuple[str, ...],
+    routes: Mapping[str, Route] | None = None,
+) -> str:
+    """A hash of what shapes events: the plan, the pipeline's settings but for how fast it runs, and its source's own."""
+    shaping = pipeline.model_dump(mode="json", exclude={"workers", "destinations", "streams", "plan"})
+    source = settings.sources[pipeline.source].settings
+    of_source = source.model_dump(mode="json", include=set(getattr(source, "shaping", ())))
+    content = [settings.workspace, plan.fingerprint, shaping, of_source, sorted(required)]
+    if routes:
+        content.append({event: route.content for event, route in routes.items()})
+    text = json.dumps(content, sort_keys=True)
     return sha256(text.encode()).hexdigest()

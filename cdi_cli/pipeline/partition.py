@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from cdi_cli.errors import ProtocolError
 from cdi_cli.pipeline.deliver import Deliverer, cut
 from cdi_cli.pipeline.issue import Issuer
 from cdi_cli.pipeline.items import Outgoing, add_counts
@@ -57,12 +58,13 @@ async def run_partition(flow: Flow, partition: Partition) -> None:
     stream = partition.stream
     if flow.budget.is_spent:
         return
+    flow.progress.pulled[stream] += 0  # a stream without records has its line in the books, too
+    has_ended = False
     async for page in flow.source.pages(stream, partition.window, partition.cursor):
         records = page.records[: flow.budget.take(len(page.records))]
         is_whole = len(records) == len(page.records)
         opened = OpenPage(partition.number, stream, page.cursor, page.is_last, pulled=len(records))
         await flow.settler.open_page(opened)
-        flow.progress.pulled[stream] += len(records)
         flow.progress.pages += 1
         outgoing: list[Outgoing] = []
         for group in groups(records, GROUP_RECORDS):
@@ -71,6 +73,8 @@ async def run_partition(flow: Flow, partition: Partition) -> None:
             add_counts(opened.counts, issue.counts)
             opened.dead += issue.dead
             outgoing += issue.outgoing
+            # Counted together: a look-up that fails, or Ctrl-C, may end the page between two groups.
+            flow.progress.pulled[stream] += len(group)
             flow.progress.issued[stream] += issue.total()
             flow.progress.warnings.update(issue.warnings)
         LOG.debug("page read", extra={"partition": partition.number, "stream": stream, "records": len(records)})
@@ -80,6 +84,12 @@ async def run_partition(flow: Flow, partition: Partition) -> None:
         if not is_whole:
             return
         flow.settler.page_read(opened)
+        has_ended = page.is_last
+    if not has_ended:
+        raise ProtocolError(
+            f"{stream}: the source ended {partition.window.since} .. {partition.window.until} without a last page",
+            hint="run the same command again: it goes on where it stopped",
+        )
 
 
 def groups(records: Sequence[bytes], size: int) -> Iterator[Sequence[bytes]]:

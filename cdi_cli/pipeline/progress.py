@@ -45,5 +45,5 @@ class Progress:
         LOG.warning("the destination asked for a pause", extra={"seconds": round(seconds, 3)})
 
     def delivered(self) -> int:
-        """Events delivered and settled, over all streams."""
-        return sum(count for (_, outcome), count in self.settled.items() if outcome == "delivered")
+        """Events delivered and settled, over all streams; may be called from another thread."""
+        return sum(count for (_, outcome), count in list(self.settled.items()) if outcome == "delivered")

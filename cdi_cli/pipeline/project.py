@@ -27,7 +27,7 @@ from cdi_cli.events.ids import FORMAT_FIELDS
 from cdi_cli.sources import SourceSpec
 
 if TYPE_CHECKING:
-    from cdi_cli.plan import CompiledPlan
+    from cdi_cli.plan import CompiledPlan, Plan
 
 
 def known() -> Known:
@@ -87,13 +87,41 @@ class Project:
         from cdi_cli.plan import compile_plan, load_plan
 
         spec = self.source_spec(self.settings.pipelines[pipeline].source)
-        plan = compile_plan(load_plan(self.settings.plan, denied_fields=spec.denied_fields))
+        loaded = load_plan(self.plan_folder(pipeline), denied_fields=spec.denied_fields)
+        check_routing(self.settings, loaded)
+        plan = compile_plan(loaded)
         check_ids(self.settings, pipeline, plan)
         return plan
 
+    def plan_folder(self, pipeline: str) -> Path | None:
+        """The folder of a pipeline's tracking plan; None: the plan that ships with cdi."""
+        return self.settings.pipelines[pipeline].plan or self.settings.plan
+
+
+def check_routing(settings: Settings, plan: Plan) -> None:
+    """Raise PlanError unless every destination that an event is routed to is one of the file or a type that is installed."""
+    from cdi_cli.plan import PlanError, PlanProblem
+
+    known = sorted({*settings.destinations, *destinations.names()})
+    mistakes = tuple(
+        PlanProblem(
+            routing.place.file,
+            routing.place.line,
+            f"destinations.{routing.key}",
+            f"`{routing.key}` is no destination of {settings.file.name} and no type of one",
+            suggestion(routing.key, known),
+            routing.place.column,
+        )
+        for event in plan.events
+        for routing in event.routing
+        if routing.key not in known
+    )
+    if mistakes:
+        raise PlanError(str(plan.folder), mistakes)
+
 
 def check_ids(settings: Settings, pipeline: str, plan: CompiledPlan) -> None:
-    """Raise SettingsError unless own ids are for events of the plan and tell repeats apart where an event can repeat."""
+    """Raise SettingsError unless own ids are for events of the plan and tell entities and repeats apart."""
     kinds = {rule.name: rule.kind for kind in plan.kinds for rule in plan.rules(kind)}
     mistakes: list[tuple[str, str, str | None]] = []
     for event, form in settings.pipelines[pipeline].ids.items():
@@ -102,6 +130,9 @@ def check_ids(settings: Settings, pipeline: str, plan: CompiledPlan) -> None:
         elif KINDS[kinds[event]].repeats != "once" and "discriminator" not in fields_of(form):
             message = f"`{event}` can happen more than once to one {KINDS[kinds[event]].family}: its ids would repeat"
             mistakes.append((event, message, "add `{discriminator}` to the form"))
+        elif KINDS[kinds[event]].repeats == "once" and not {"entity_id", "entity_number"} & set(fields_of(form)):
+            message = f"every `{event}` would have the same id: it happens once and has no `{{discriminator}}`"
+            mistakes.append((event, message, "add `{entity_number}` or `{entity_id}` to the form"))
     if mistakes:
         document = read_document(settings.file)
         for event, message, hint in mistakes:

@@ -54,8 +54,9 @@ class Stored:
 def close_books(progress: Progress, stored: Stored, *, is_finished: bool) -> Books:
     """Compare what the run issued with what the checkpoint file says became of it.
 
-    Four things must hold: every record pulled made at least one item; no item is settled twice; after a finished run none
-    is pending; and the ledger and the dead letters hold exactly as many entries as the counters claim.
+    Five things must hold: every record pulled made at least one item; no item is settled twice; after a finished run none
+    is pending; the cursors then moved past exactly the records that were pulled; and the ledger and the dead letters hold
+    exactly as many entries as the counters claim.
     """
     settled: dict[tuple[str, str], int] = {}
     reasons: dict[tuple[str, str, str], int] = {}
@@ -77,6 +78,8 @@ def close_books(progress: Progress, stored: Stored, *, is_finished: bool) -> Boo
         for stream in dict.fromkeys(names)
     )
     errors = [*_line_errors(lines, is_finished=is_finished), *_store_errors(lines, stored)]
+    if is_finished:
+        errors += _pulled_errors(lines, stored)
     return Books(lines, reasons, events, tuple(errors))
 
 
@@ -90,6 +93,15 @@ def _line_errors(lines: tuple[StreamBooks, ...], *, is_finished: bool) -> list[s
         if is_finished and line.pending > 0:
             errors.append(f"{line.stream}: {line.pending} items are unaccounted for")
     return errors
+
+
+def _pulled_errors(lines: tuple[StreamBooks, ...], stored: Stored) -> list[str]:
+    counted = [(line.stream, line.pulled, stored.pulled.get(line.stream, 0)) for line in lines]
+    return [
+        f"{stream}: {pulled} records were pulled, the checkpoint file counts {number}"
+        for stream, pulled, number in counted
+        if pulled != number
+    ]
 
 
 def _store_errors(lines: tuple[StreamBooks, ...], stored: Stored) -> list[str]:

@@ -92,6 +92,10 @@ class Settler:
         self._advance(page.partition)
         await written
 
+    def part(self, page: OpenPage, delivered: list[LedgerEntry], counts: Counts) -> None:
+        """Remember what was accepted of a batch that failed otherwise; the page stays open for the rest. Nobody waits."""
+        self._note(Settlement(page.partition, delivered=tuple(delivered), counts=counts), page.stream)
+
     def _advance(self, partition: int) -> None:
         """Move the cursor past the longest complete prefix of the partition's pages."""
         pages = self._pages[partition]
@@ -144,8 +148,11 @@ class Settler:
             await asyncio.to_thread(self._store.settle, self._run_id, merged)
         except BaseException as error:  # noqa: BLE001 - handed to everyone who waits
             self.failure = error
-            for note in notes:
-                note.written.set_exception(error)
+            # What gathered during the write will not be written either.
+            for note in (*notes, *self._notes):
+                if not note.written.done():
+                    note.written.set_exception(error)
+            self._notes = []
             self._moved.set()
             return False
         for note in notes:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from cdi_cli.clock import Instant, Window, instant_from_datetime, to_datetime
+from cdi_cli.errors import ScopeError
 from cdi_cli.sources import Source
 from cdi_cli.state._base import Partition
 
@@ -30,9 +31,13 @@ def halve(window: Window) -> tuple[Window, Window] | None:
 async def slice_window(source: Source, stream: str, window: Window, *, workers: int) -> list[tuple[Window, int | None]]:
     """Consecutive windows that together are `window`, each with its count (None: the source cannot count).
 
-    Counts may be capped by the source, so a slice is cut again as long as its own count is too large.
+    Counts may be capped by the source, so a slice is cut again as long as its own count is too large. A stream that may not
+    be read is one slice: reading it says which permission is missing, while the others are read.
     """
-    total = await source.count(stream, window)
+    try:
+        total = await source.count(stream, window)
+    except ScopeError:
+        total = None
     if total is None:
         return [(window, None)]
     slices: list[tuple[Window, int | None]] = [(window, total)]

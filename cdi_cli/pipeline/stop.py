@@ -18,32 +18,38 @@ class Stop:
         self.asked = asyncio.Event()
         self.forced = asyncio.Event()
         self.exit_code = ExitCode.INTERRUPTED
+        self.word = "Ctrl-C"
 
-    def ask(self, exit_code: ExitCode = ExitCode.INTERRUPTED) -> None:
-        """Ask the run to stop; asked again, it gives up what is in flight."""
+    def ask(self, exit_code: ExitCode = ExitCode.INTERRUPTED, word: str | None = None) -> None:
+        """Ask the run to stop, because of `word`; asked again, it gives up what is in flight."""
         if self.asked.is_set():
             self.forced.set()
         self.exit_code = exit_code
+        self.word = word or ("Ctrl-C" if exit_code is ExitCode.INTERRUPTED else "SIGTERM")
         self.asked.set()
 
     def error(self) -> InterruptedRunError:
         """The error that the interrupted run ends with."""
-        word = "Ctrl-C" if self.exit_code is ExitCode.INTERRUPTED else "SIGTERM"
-        error = InterruptedRunError(f"interrupted by {word}; the checkpoint is saved")
+        error = InterruptedRunError(f"interrupted by {self.word}; the checkpoint is saved")
         error.exit_code = self.exit_code
         return error
 
 
 @contextmanager
 def on_signals(stop: Stop) -> Iterator[None]:
-    """While inside, SIGINT and SIGTERM ask the run to stop instead of ending the process."""
+    """While inside, SIGINT, SIGTERM and SIGHUP ask the run to stop instead of ending the process; `nohup` is respected."""
     loop = asyncio.get_running_loop()
-    codes = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
-    before: dict[signal.Signals, Any] = {number: signal.getsignal(number) for number in codes}
-    for number, code in codes.items():
+    asks = {
+        signal.SIGINT: (ExitCode.INTERRUPTED, "Ctrl-C"),
+        signal.SIGTERM: (ExitCode.TERMINATED, "SIGTERM"),
+    }
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        asks[signal.SIGHUP] = (ExitCode.TERMINATED, "the end of its terminal")
+    before: dict[signal.Signals, Any] = {number: signal.getsignal(number) for number in asks}
+    for number, ask in asks.items():
 
-        def handle(*_: object, code: ExitCode = code) -> None:
-            loop.call_soon_threadsafe(stop.ask, code)
+        def handle(*_: object, ask: tuple[ExitCode, str] = ask) -> None:
+            loop.call_soon_threadsafe(stop.ask, *ask)
 
         signal.signal(number, handle)
     try:

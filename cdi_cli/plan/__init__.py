@@ -13,7 +13,9 @@ from cdi_cli.plan.check import Violation, strip
 from cdi_cli.plan.compile import CompiledPlan, EventRule, compile_plan
 from cdi_cli.plan.load import load_plan
 from cdi_cli.plan.model import Plan, PlannedEvent, Property
+from cdi_cli.plan.policy import Verdict, judge, policy_of
 from cdi_cli.plan.problems import Place, PlanError, PlanProblem
+from cdi_cli.plan.routing import Route
 
 __all__ = [
     "CompiledPlan",
@@ -24,8 +26,12 @@ __all__ = [
     "PlanProblem",
     "PlannedEvent",
     "Property",
+    "Route",
+    "Verdict",
     "Violation",
     "compile_plan",
+    "judge",
     "load_plan",
+    "policy_of",
     "strip",
 ]

@@ -14,8 +14,9 @@ from cdi_cli.commerce import Money
 from cdi_cli.events.lifecycle import KINDS, Occurrence
 from cdi_cli.plan.check import Checker, Violation
 from cdi_cli.plan.generate import Generator
-from cdi_cli.plan.model import OnViolation, Pii, Plan, PlannedEvent, PlannedType, Property
+from cdi_cli.plan.model import ON_VIOLATION, OnViolation, Pii, Plan, PlannedEvent, PlannedType, Property, UnplannedEvents
 from cdi_cli.plan.record import dig, plain_reader
+from cdi_cli.plan.routing import Route, compile_routes
 from cdi_cli.plan.schema import ANNOTATIONS
 
 
@@ -24,14 +25,15 @@ class EventRule:
     """One event of the plan, compiled.
 
     `map(occurrence, raw)` gives its properties (never raises; what is missing is left out), `check(properties)` what
-    breaks the plan. `pii`: class by property path (`address.city`, `products[].sku`), only where the plan gives one.
-    `source` is the text of `map`, for people.
+    breaks the plan. `on_unplanned` is the policy for properties that the plan does not name. `pii`: class by property path
+    (`address.city`, `products[].sku`), only where the plan gives one. `source` is the text of `map`, for people.
     """
 
     name: str
     type: PlannedType
     kind: str
     on_violation: OnViolation
+    on_unplanned: OnViolation
     map: Callable[[Occurrence, bytes], dict[str, Any]]
     check: Callable[[dict[str, Any]], tuple[Violation, ...]]
     pii: dict[str, Pii]
@@ -41,12 +43,19 @@ class EventRule:
 
 @dataclass(frozen=True, slots=True)
 class CompiledPlan:
-    """A plan ready to run. `fingerprint` changes with anything that changes events, not with descriptions or layout."""
+    """A plan ready to run.
+
+    `fingerprint` changes with anything that changes events, not with descriptions or layout, and not with the routing, which
+    concerns one destination each. `unplanned_events`: what becomes of a lifecycle kind that triggers no event.
+    """
 
     name: str
     version: str
     fingerprint: str
     by_kind: dict[str, tuple[EventRule, ...]]
+    others: tuple[EventRule, ...] = ()
+    """Events that others send: they can be checked, and no kind triggers them."""
+    unplanned_events: UnplannedEvents = "ignore"
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -62,17 +71,23 @@ class CompiledPlan:
         """The events that a lifecycle kind triggers, in the order of their files; empty for a kind that is not planned."""
         return self.by_kind.get(kind, ())
 
+    def routes(self, name: str, kind: str) -> dict[str, Route]:
+        """Event name -> how it goes to the destination of that name and type, for events that do not go as they are."""
+        return compile_routes((rule.planned for rules in self.by_kind.values() for rule in rules), name, kind)
+
 
 def compile_plan(plan: Plan) -> CompiledPlan:
     """Compile a plan that was loaded without mistakes."""
     by_kind: dict[str, tuple[EventRule, ...]] = {}
     for event in plan.events:
-        by_kind[event.trigger] = (*by_kind.get(event.trigger, ()), _compile(event, plan))
-    return CompiledPlan(plan.name, plan.version, fingerprint(plan), by_kind)
+        if event.is_produced:
+            by_kind[event.trigger] = (*by_kind.get(event.trigger, ()), _compile(event, plan))
+    others = tuple(_compile(event, plan) for event in plan.events if not event.is_produced)
+    return CompiledPlan(plan.name, plan.version, fingerprint(plan), by_kind, others, plan.unplanned_events)
 
 
 def _compile(event: PlannedEvent, plan: Plan) -> EventRule:
-    generator = Generator(event, KINDS[event.trigger].subjects)
+    generator = Generator(event, KINDS[event.trigger].subjects if event.is_produced else {})
     source = generator.source()
     namespace: dict[str, Any] = {
         "__builtins__": {"dict": dict, "list": list},
@@ -88,6 +103,7 @@ def _compile(event: PlannedEvent, plan: Plan) -> EventRule:
         type=event.type,
         kind=event.trigger,
         on_violation=event.on_violation,
+        on_unplanned=next((known for known in ON_VIOLATION if known == plan.unplanned_properties), event.on_violation),
         map=namespace["map_properties"],
         check=Checker(event, allows_unplanned=plan.allows_unplanned),
         pii={path: each.pii for path, each in event.walk() if each.pii is not None},
@@ -116,8 +132,13 @@ def fingerprint(plan: Plan) -> str:
     events = sorted(
         [event.name, event.type, event.trigger, event.on_violation, [_shape_of(each) for each in event.properties]]
         for event in plan.events
+        if event.is_produced
     )
-    content = [plan.name, plan.version, plan.allows_unplanned, events]
+    # "forbid" and "allow" stand as a boolean, as in the fingerprints that checkpoint files hold.
+    unplanned = plan.unplanned_properties in ("forbid", "allow")
+    content = [plan.name, plan.version, plan.allows_unplanned if unplanned else plan.unplanned_properties, events]
+    if plan.unplanned_events != "ignore":
+        content.append(plan.unplanned_events)
     return sha256(msgspec.json.encode(content)).hexdigest()
 
 

@@ -15,11 +15,29 @@ from cdi_cli.plan.paths import Path
 from cdi_cli.plan.problems import Place
 
 OnViolation = Literal["block", "strip", "warn"]
+UnplannedProperties = Literal["forbid", "block", "strip", "warn", "allow"]
+UnplannedEvents = Literal["ignore", "block"]
 Pii = Literal["none", "identifier", "contact", "sensitive"]
 PlannedType = Literal["track", "identify"]
 
 ON_VIOLATION: tuple[OnViolation, ...] = ("block", "strip", "warn")
+UNPLANNED_PROPERTIES: tuple[UnplannedProperties, ...] = ("forbid", *ON_VIOLATION, "allow")
+UNPLANNED_EVENTS: tuple[UnplannedEvents, ...] = ("ignore", "block")
 PII: tuple[Pii, ...] = ("none", "identifier", "contact", "sensitive")
+NO_TRIGGER = "none"
+"""The trigger of an event that others send (a web site, an app): cdi checks it and does not make it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deprecation:
+    """Since which version of the plan something should no longer be used, why, and what replaces it ("" where not said).
+
+    What is deprecated is still mapped, checked and sent.
+    """
+
+    since: str
+    reason: str = ""
+    replacement: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +47,8 @@ class Property:
     `types`: JSON types it may have. `sources`: where its value comes from, the first that has a value; or `constant`
     where `is_constant`. `join`: a list of texts becomes one text. `pii`: its class, taken from the object around it where
     it has none of its own; None where nobody said. `keywords`: the other JSON Schema draft-07 keywords, as written.
+    `since`: the version of the plan that brought it ("" where nobody said). `group`: the group of the plan that it came
+    with, "" for one of the event's own.
     """
 
     name: str
@@ -44,6 +64,9 @@ class Property:
     keywords: dict[str, Any] = field(default_factory=dict)
     properties: tuple[Property, ...] = ()
     items: Property | None = None
+    since: str = ""
+    deprecated: Deprecation | None = None
+    group: str = ""
 
     def child(self, name: str) -> Property | None:
         """The property of that name inside this object."""
@@ -51,8 +74,28 @@ class Property:
 
 
 @dataclass(frozen=True, slots=True)
+class Routing:
+    """How an event goes to one destination, whose name in `cdi.yaml` or whose type is `key`; the name wins over the type.
+
+    `is_sent`: whether it goes there at all. `event_name`: its name there, "" for its own. `exclude`: property paths as
+    `PlannedEvent.walk` gives them that stay behind. `rename`: property path -> the name it has there.
+    """
+
+    key: str
+    place: Place
+    is_sent: bool = True
+    event_name: str = ""
+    exclude: tuple[str, ...] = ()
+    rename: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedEvent:
-    """One event of the plan: what triggers it, what it holds, and what to do with one that does not keep to it."""
+    """One event of the plan: what triggers it, what it holds, and what to do with one that does not keep to it.
+
+    `groups`: the groups whose properties it takes; they are among `properties`. `routing`: one entry per destination that
+    gets it otherwise than as it is.
+    """
 
     name: str
     type: PlannedType
@@ -61,6 +104,20 @@ class PlannedEvent:
     on_violation: OnViolation
     properties: tuple[Property, ...]
     place: Place
+    since: str = ""
+    deprecated: Deprecation | None = None
+    groups: tuple[str, ...] = ()
+    routing: tuple[Routing, ...] = ()
+
+    @property
+    def is_produced(self) -> bool:
+        """Whether cdi makes this event, or only checks it."""
+        return self.trigger != NO_TRIGGER
+
+    def route(self, name: str, kind: str) -> Routing | None:
+        """How it goes to the destination of that name and type, or None when it goes there as it is."""
+        by_key = {each.key: each for each in self.routing}
+        return by_key.get(name) or by_key.get(kind)
 
     def walk(self) -> Iterator[tuple[str, Property]]:
         """Every property with its path (`products[].sku`), from the outside in: the lineage, the PII classes."""
@@ -78,19 +135,34 @@ def _walk(path: str, outer: Property) -> Iterator[tuple[str, Property]]:
 
 @dataclass(frozen=True, slots=True)
 class Conventions:
-    """How names are written: `title` (Order Completed), `snake` (order_id), `camel` (firstName); None: any way."""
+    """How names are written: `title` (Order Completed), `snake` (order_id), `camel` (firstName); None: any way.
+
+    `event_tense`: "past" where an event's name must end in a verb in the past tense.
+    """
 
     event_case: str | None = None
     property_case: str | None = None
     trait_case: str | None = None
+    event_tense: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """A definition or group of the plan that no event uses; `noun` says which of the two."""
+
+    noun: Literal["definition", "group"]
+    name: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A tracking plan without mistakes.
 
-    `allows_unplanned`: properties that the plan does not name are let through. `denied_fields`: record fields that are
-    cut out of every raw value.
+    `on_violation`: what becomes of an event that breaks the plan, where the event's file says nothing itself.
+    `unplanned_properties`: what a property is that the plan does not name: a violation like any other ("forbid"), one with
+    a policy of its own, or none ("allow"). `unplanned_events`: what becomes of something that happened and that no event of
+    the plan is triggered by. `denied_fields`: record fields that are cut out of every raw value.
     """
 
     name: str
@@ -100,5 +172,13 @@ class Plan:
     owner: str = ""
     description: str = ""
     conventions: Conventions = Conventions()
-    allows_unplanned: bool = False
+    on_violation: OnViolation = "block"
+    unplanned_properties: UnplannedProperties = "forbid"
+    unplanned_events: UnplannedEvents = "ignore"
     denied_fields: frozenset[str] = frozenset()
+    unused: tuple[Unused, ...] = ()
+
+    @property
+    def allows_unplanned(self) -> bool:
+        """Whether properties that the plan does not name are let through without a word."""
+        return self.unplanned_properties == "allow"

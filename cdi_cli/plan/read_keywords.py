@@ -18,7 +18,7 @@ from cdi_cli.plan.yaml_nodes import Node
 _ONE_SCHEMA = ("additionalItems", "additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then")
 _LIST_OF_SCHEMAS = ("allOf", "anyOf", "items", "oneOf")
 _TABLE_OF_SCHEMAS = ("dependencies", "patternProperties", "properties")
-_IN_SCHEMAS = KEYWORDS | {"type", "required", "properties", "items", "description"}
+IN_SCHEMAS = KEYWORDS | {"type", "required", "properties", "items", "description"}
 
 
 def read_keywords(layers: list[Node], path: str, problems: Problems) -> dict[str, Any]:
@@ -46,8 +46,8 @@ def _is_sound(key: str, node: Node, path: str, problems: Problems) -> bool:
     is_sound = True
     for schema in schemas:
         for inner, inner_node in schema.value.items() if isinstance(schema.value, dict) else ():
-            if inner not in _IN_SCHEMAS:
-                hint = "use `$ref` only where a whole property stands" if inner[:1] == "$" else suggest(inner, _IN_SCHEMAS)
+            if inner not in IN_SCHEMAS:
+                hint = "use `$ref` only where a whole property stands" if inner[:1] == "$" else suggest(inner, IN_SCHEMAS)
                 problems.add(inner_node.place, path, f"`{inner}` is not allowed inside `{key}`", hint)
                 is_sound = False
             elif not _is_sound(inner, inner_node, path, problems):

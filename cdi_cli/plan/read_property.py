@@ -6,31 +6,33 @@ nothing else can be referred to. Expansion is bounded in depth and number.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cdi_cli.plan.agree import disagreement, is_same
 from cdi_cli.plan.model import PII, Property
+from cdi_cli.plan.names import CASES, NAME_CHARACTERS_MAX, is_name
 from cdi_cli.plan.paths import Path, PathError, resolve
 from cdi_cli.plan.problems import Problems, listing, suggest
 from cdi_cli.plan.read_keywords import has_valid_keywords, is_valid_constant, read_keywords
+from cdi_cli.plan.read_mapping import read_deprecation, version_of
 from cdi_cli.plan.schema import KEYWORDS, property_schema
 from cdi_cli.plan.shapes import RAW, Shape
 from cdi_cli.plan.yaml_nodes import Node
 
-OWN_KEYS = frozenset({"type", "required", "from", "value", "join", "description", "pii", "properties", "items", "$ref"})
+OWN_KEYS = frozenset(
+    {
+        *("type", "required", "from", "value", "join", "description", "pii", "properties", "items", "$ref"),
+        *("since", "deprecated"),
+    }
+)
 JSON_TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
-NAME_CHARACTERS_MAX = 255
 NESTING_MAX = 8
 PROPERTIES_MAX = 10_000
 SOURCES_MAX = 8
-
-CASES = {
-    "title": re.compile(r"[A-Z0-9][^\W_]*( [A-Z0-9][^\W_]*)*"),
-    "snake": re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*"),
-    "camel": re.compile(r"[a-z][a-zA-Z0-9]*"),
-}
+CHAIN_MAX = 8
+"""So many definitions may refer to each other beneath one property."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Surroundings:
     depth: int = 0
     element: Shape | None = None
     """The shape of the list's elements, where the property describes them."""
+    is_produced: bool = True
+    """Whether cdi makes the event, so that somebody must say where values come from."""
 
     def inside(self, path: str, item: Shape | None = None, **changes: Any) -> Surroundings:
         """The surroundings one level further in; `item` becomes the current element where it is given."""
@@ -53,21 +57,25 @@ class Surroundings:
 
 @dataclass(slots=True)
 class PropertyReader:
-    """Reads the properties of one plan; `definitions` are its shared ones, by name."""
+    """Reads the properties of one plan; `definitions` are its shared ones, by name, `used` those that are referred to."""
 
     problems: Problems
     definitions: dict[str, Node]
     denied: frozenset[str]
+    plan_version: str = ""
     case: str | None = None
     count: int = field(default=0)
+    used: set[str] = field(default_factory=set)
 
-    def read_all(self, node: Node, around: Surroundings) -> tuple[Property, ...]:
-        """The properties of a mapping of names; those with mistakes are left out, the mistakes noted."""
+    def read_all(self, node: Node, around: Surroundings, *, without: Container[str] = ()) -> tuple[Property, ...]:
+        """The properties of a mapping of names but for some; those with mistakes are left out, the mistakes noted."""
         if not isinstance(node.value, dict) or not node.value:
             self.problems.add(node.place, around.path, "must be a mapping of property names", "write `order_id: {...}`")
             return ()
         found = []
         for name, inner in node.value.items():
+            if name in without:
+                continue
             path = f"{around.path}.{name}" if around.path else name
             self._check_name(name, inner, path)
             if read := self.read(name, inner, around.inside(path)):
@@ -88,7 +96,7 @@ class PropertyReader:
         return _PropertyRead(self, name, layers, replace(around, refs=refs)).property()
 
     def _check_name(self, name: str, node: Node, path: str) -> None:
-        if not name or len(name) > NAME_CHARACTERS_MAX or not name.isprintable():
+        if not is_name(name):
             self.problems.add(
                 node.place, path[:80], f"a name has 1 to {NAME_CHARACTERS_MAX} printable characters", "choose another name"
             )
@@ -118,6 +126,10 @@ class PropertyReader:
                 hint = suggest(str(name), self.definitions) or f"only `definitions/` of this plan can be named; {known}"
                 self.problems.add(reference.place, around.path, f"`$ref: {name}` names no definition of this plan", hint)
                 return None, refs
+            if len(layers) > CHAIN_MAX:
+                message = f"more than {CHAIN_MAX} definitions refer to each other here"
+                self.problems.add(reference.place, around.path, message, "put some of them together")
+                return None, refs
             if name in refs:
                 self.problems.add(
                     reference.place,
@@ -126,6 +138,7 @@ class PropertyReader:
                     "a definition must end somewhere",
                 )
                 return None, refs
+            self.used.add(name)
             refs = (*refs, name)
             layers.append(self.definitions[name])
 
@@ -155,6 +168,7 @@ class _PropertyRead:
         join = self._text("join", default=None)
         is_known, sources = self._sources(types, join)
         constant = self.get("value")
+        since = self._since()
         if constant is not None and self.get("from") is not None:
             self.note(constant, "a property has either `from` or `value`, not both", "remove one of them")
         read = Property(
@@ -169,6 +183,10 @@ class _PropertyRead:
             constant=constant.plain() if constant is not None else None,
             join=join,
             keywords=read_keywords(self.layers, self.around.path, self.problems),
+            since=since,
+            deprecated=read_deprecation(
+                self.get("deprecated"), since, self.problems, self.around.path, self.reader.plan_version
+            ),
         )
         is_sound = bool(types) and has_valid_keywords(read, self.layers, self.around.path, self.problems)
         read = self._with_inner(read, is_known)
@@ -224,6 +242,12 @@ class _PropertyRead:
             return default
         return node.value
 
+    def _since(self) -> str:
+        node = self.get("since")
+        if node is None:
+            return ""
+        return version_of(node, "since", self.problems, self.around.path, self.reader.plan_version)
+
     def _pii(self) -> Any:
         node = self.get("pii")
         if node is None:
@@ -238,6 +262,9 @@ class _PropertyRead:
         node = self.get("from")
         if node is None:
             return True, self._default_source(types, join)
+        if not self.around.is_produced:
+            self.note(node, "an event that others send has no `from`", "name the event's `trigger`, or remove `from`")
+            return False, ()
         places = node.value if isinstance(node.value, list) else [node]
         if not 0 < len(places) <= SOURCES_MAX or not all(isinstance(place.value, str) for place in places):
             self.note(node, f"`from` must be a path or a list of 1 to {SOURCES_MAX} paths", "as in `from: order.number`")
@@ -259,7 +286,7 @@ class _PropertyRead:
     def _default_source(self, types: tuple[str, ...], join: str | None) -> tuple[Path, ...]:
         """The element itself feeds the elements of a list, unless they are constant."""
         element = self.around.element
-        if element is None or self.get("value") is not None:
+        if element is None or self.get("value") is not None or not self.around.is_produced:
             return ()
         path = Path("item", "item", (), element)
         if types and (found := disagreement(path, types, join)):
@@ -306,7 +333,8 @@ class _PropertyRead:
 
     def _check_produced(self, read: Property, is_known: bool) -> None:
         is_composed = self.get("properties") is not None
-        if read.is_required and is_known and not (read.sources or read.is_constant or is_composed):
+        is_made = bool(read.sources) or read.is_constant or is_composed or not self.around.is_produced
+        if read.is_required and is_known and not is_made:
             self.note(self.layers[0], "a required property needs `from` or `value`", "say where its value comes from")
         if read.is_constant and read.constant is None:
             self.note(

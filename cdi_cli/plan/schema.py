@@ -36,6 +36,9 @@ def property_schema(planned: Property, *, allows_unplanned: bool) -> dict[str, A
     if planned.description:
         schema["description"] = planned.description
     schema.update(planned.keywords)
+    if schema.get("additionalProperties") is False:
+        # Without this the engine names neither the rule nor the property that is not allowed.
+        schema["properties"] = {}
     if planned.properties:
         _object(schema, planned.properties, allows_unplanned=allows_unplanned)
     if planned.items is not None:

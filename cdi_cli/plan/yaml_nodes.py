@@ -25,7 +25,7 @@ NODES_MAX = 50_000
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,18})")
-_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)?(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?")
+_NUMBER = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]+)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _STRING_TAG = "tag:yaml.org,2002:str"
 
@@ -77,6 +77,9 @@ def read_yaml(path: Path, problems: Problems) -> Node | None:
     """The tree of a YAML file, or None when it cannot be read; every mistake is added to `problems`."""
     start = Place(str(path))
     try:
+        if path.exists() and not path.is_file():
+            problems.add(start, "", "this is no file", "remove it, or give it another name")
+            return None
         if path.stat().st_size > FILE_BYTES_MAX:
             problems.add(start, "", f"the file is larger than {FILE_BYTES_MAX:,} bytes")
             return None

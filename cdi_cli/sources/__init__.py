@@ -8,6 +8,7 @@ from cdi_cli.registry import find, find_names
 from cdi_cli.sources._base import (
     ConsentField,
     Cursor,
+    Joined,
     Nothing,
     Page,
     Reading,
@@ -21,6 +22,7 @@ from cdi_cli.sources._base import (
 __all__ = [
     "ConsentField",
     "Cursor",
+    "Joined",
     "Nothing",
     "Page",
     "Reading",

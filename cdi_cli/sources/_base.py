@@ -7,7 +7,7 @@ records back in small groups to be turned into entities.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NewType, Protocol
 
@@ -76,6 +76,19 @@ Reading = Entity | Unreadable | Nothing
 """What became of one record. Several entities may come of one record: `read` returns a list for each."""
 
 
+class Joined(list[Reading]):
+    """The readings of a record that only leads to others: each comes of a record of its own, in `records` by number.
+
+    A plan's `record.` paths then read that record, as they do when it is read itself, and dead letters keep it.
+    """
+
+    __slots__ = ("records",)
+
+    def __init__(self, readings: Iterable[Reading], records: Sequence[bytes]) -> None:
+        super().__init__(readings)
+        self.records = records
+
+
 @dataclass(frozen=True, slots=True)
 class SourceContext:
     """What the pipeline gives a source when it opens it.
@@ -127,6 +140,8 @@ class Source(Protocol):
     async def read(self, stream: str, records: Sequence[bytes]) -> list[list[Reading]]:
         """Turn raw records into entities, one list per record in the same order; looks up references in bounded batches.
 
+        The list is a `Joined` where the entities are made of other records than the one that was read.
+
         Called with at most a hundred records at a time. Raises only what `pages` raises, for a failed look-up.
         """
         ...
@@ -146,7 +161,9 @@ class SourceSpec:
 
     `settings` is its pydantic model (a subclass of `config.types.ConnectorSettings`), `open` makes a `Source` of
     settings and context, `streams` lists what it offers in the order in which a pipeline reads it. `denied_fields` are
-    names of record fields that no plan may map.
+    names of record fields that no plan may map. `open_offline` makes a `Source` that reads records without secrets and
+    connections (settings None: defaults); its look-ups are answered by recorded answers, by the address's path, and find
+    nothing else. It is what fixtures are mapped with; None where the source cannot do it.
     """
 
     name: str
@@ -155,6 +172,7 @@ class SourceSpec:
     open: Callable[[Any, SourceContext], Source]
     streams: tuple[Stream, ...]
     denied_fields: frozenset[str] = frozenset()
+    open_offline: Callable[[Any, SourceContext, Mapping[str, Any]], Source] | None = None
 
     def stream(self, name: str) -> Stream:
         """The stream of that name; raises KeyError if there is none."""

@@ -31,7 +31,8 @@ NEWEST = (
     "AND (:run_id IS NULL OR run_id = :run_id) ORDER BY letters.id DESC LIMIT :limit"
 )
 REASONS = (
-    "SELECT stream, coalesce(event_name, '') AS event, reason, count(*) FROM dead_letters GROUP BY stream, event, reason"
+    # By number: `event` in GROUP BY would be the column of that name, which is another for every row.
+    "SELECT stream, coalesce(event_name, ''), reason, count(*) FROM dead_letters GROUP BY 1, 2, 3"
 )
 OF_RUN = "SELECT count(*) FROM dead_letters WHERE run_id = :run AND id > (SELECT letters_after FROM runs WHERE id = :run)"
 

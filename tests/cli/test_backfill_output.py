@@ -102,16 +102,10 @@ def test_a_pipe_gets_a_line_now_and_then(project: CliProject) -> None:
 @pytest.mark.parametrize(
     "environment",
     [
-        {"LANG": "C", "LC_ALL": "C"},
-        {"LC_ALL": "POSIX", "PYTHONIOENCODING": "ascii"},
-        {"LANG": "tr_TR.ISO-8859-9", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"},
-        {"HOME": None},
-        {"HOME": "/nonexistent", "USER": None},
-        {"TERM": "dumb", "COLUMNS": "3"},
-        {"COLUMNS": "banana"},
-        {"TZ": "Asia/Kathmandu"},
-        {"PYTHONHASHSEED": "1"},
-        {"HTTP_PROXY": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "socks5://127.0.0.1:1"},
+        {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "TZ": "Asia/Kathmandu"},
+        {"LC_ALL": "POSIX", "PYTHONIOENCODING": "ascii", "COLUMNS": "banana"},
+        {"HOME": None, "USER": None, "TERM": "dumb", "COLUMNS": "3"},
+        {"HOME": "/nonexistent", "HTTP_PROXY": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1"},
     ],
     ids=lambda environment: ",".join(environment),
 )

@@ -11,8 +11,10 @@ import canary
 import pytest
 from cli_project import WHOLE, CliProject
 from shop_oracle import reconcile
+from typer.testing import CliRunner, Result
 
-from cdi_cli.sandbox import Fault, SandboxThread
+from cdi_cli.cli.app import app
+from cdi_cli.sandbox import Fault, SandboxThread, cdi_environment
 
 
 @pytest.fixture
@@ -59,9 +61,7 @@ def test_a_date_with_a_zone_needs_no_assumption(project: CliProject) -> None:
     assert run.err.startswith("backfilling main -> segment: 2026-06-01T00:00:00.000Z .. 2026-06-02T00:00:00.000Z,")
 
 
-@pytest.mark.parametrize(
-    ("since", "until"), [("90d", "yesterday"), ("2y", "today"), ("6mo", "now"), ("12h", "1h"), ("52w ago", "1d")]
-)
+@pytest.mark.parametrize(("since", "until"), [("90d", "yesterday"), ("2y", "now"), ("52w ago", "1d")])
 def test_relative_dates(project: CliProject, since: str, until: str) -> None:
     """Words for dates are accepted on both ends and shown as instants."""
     run = project.run("backfill", "--since", since, "--until", until, "--dry-run")
@@ -110,14 +110,36 @@ def test_relative_dates(project: CliProject, since: str, until: str) -> None:
         (["--restart"], "a new backfill needs a start", "add `--since`, for example"),
     ],
 )
-def test_a_wrong_command_line_ends_with_2(project: CliProject, arguments: list[str], message: str, hint: str) -> None:
+def test_a_wrong_command_line_ends_with_2(
+    project: CliProject, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str, hint: str
+) -> None:
     """The mistake is named with what to do about it; nothing was sent, and nothing is on standard output."""
-    run = project.run("backfill", *arguments)
+    result = in_process(project, monkeypatch, *arguments)
 
-    assert (run.code, run.out) == (2, "")
-    assert f"error: {message}\n" in run.err
-    assert hint in run.err.partition(f"error: {message}\n")[2]
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"error: {message}\n" in result.stderr
+    assert hint in result.stderr.partition(f"error: {message}\n")[2]
     assert project.sandbox.segment.requests == []
+
+
+def in_process(project: CliProject, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
+    """The command without a process of its own: many command lines are tried."""
+    monkeypatch.chdir(project.place)
+    for name, value in cdi_environment(project.sandbox.options).items():
+        monkeypatch.setenv(name, value)
+    return CliRunner().invoke(app, ["backfill", *arguments])
+
+
+def test_a_wrong_command_line_as_a_process(project: CliProject) -> None:
+    """The same through a real process: code, empty standard output, the whole of standard error."""
+    run = project.run("backfill", "--since", "2026-02-01T00:00:00Z", "--until", "2026-01-01T00:00:00Z")
+
+    assert (run.code, run.out, run.err) == (
+        2,
+        "",
+        "error: the window ends before it starts: 2026-02-01T00:00:00.000Z .. 2026-01-01T00:00:00.000Z\n"
+        "  hint: `--since` must be earlier than `--until`\n",
+    )
 
 
 @pytest.mark.parametrize(
@@ -132,13 +154,14 @@ def test_a_wrong_command_line_ends_with_2(project: CliProject, arguments: list[s
         ["--sinec", "90d"],
     ],
 )
-def test_an_option_out_of_range_ends_with_2(project: CliProject, arguments: list[str]) -> None:
+def test_an_option_out_of_range_ends_with_2(
+    project: CliProject, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
     """A number that makes no sense, and an option that does not exist, are named before anything is opened."""
-    run = project.run("backfill", "--since", "90d", *arguments)
+    result = in_process(project, monkeypatch, "--since", "90d", *arguments)
 
-    assert (run.code, run.out) == (2, "")
-    assert arguments[0] in run.err
-    assert "Traceback" not in run.err
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert arguments[0] in result.stderr
     assert not project.state.exists()
 
 

@@ -149,7 +149,7 @@ def test_a_gitignore_is_completed(tmp_path: Path) -> None:
 
 
 def test_the_plan_can_be_copied(tmp_path: Path) -> None:
-    """--with-plan copies the built-in plan and makes the settings use the copy."""
+    """--with-plan copies the built-in plan, with a line that leads editors to its schema, and the settings use the copy."""
     code, _ = init(str(tmp_path), *FLAGS, "--yes", "--with-plan")
 
     assert code == 0
@@ -158,7 +158,9 @@ def test_the_plan_can_be_copied(tmp_path: Path) -> None:
     names = sorted(path.relative_to(original) for path in original.rglob("*.yaml"))
     assert names
     for name in names:
-        assert (tmp_path / "tracking_plan" / name).read_bytes() == (original / name).read_bytes()
+        line, _, rest = (tmp_path / "tracking_plan" / name).read_bytes().partition(b"\n")
+        assert line.startswith(b"# yaml-language-server: $schema=")
+        assert rest == (original / name).read_bytes()
 
 
 def test_without_a_terminal_missing_answers_are_named(tmp_path: Path) -> None:

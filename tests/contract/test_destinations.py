@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from contract_bench import DestinationBench, each_destination, told_by
 from contract_events import any_event, event, good_events, identify
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from cdi_cli.destinations import ACCEPTED, Destination, Rejected
 from cdi_cli.errors import AuthError, RefusedError, TransientError
@@ -45,6 +45,9 @@ def long_texts(value: Any) -> Iterator[str]:
 
 @each_destination
 @given(sample=any_event())
+@example(sample=event(user_id="half \ud800 of a pair"))
+@example(sample=event(context={"locale": "\udfff", "odd": float("nan")}))
+@example(sample=event(name="", id="", user_id=None))
 @shared
 async def test_encoding_is_pure_and_never_raises(destination: DestinationBench, sample: Event) -> None:
     """Any event gives bytes or a rejection, the same each time and from each instance, and is itself left as it was."""
@@ -80,6 +83,21 @@ async def test_what_was_encoded_is_what_takes_effect(destination: DestinationBen
     assert json.dumps(sample.name) in text
     assert json.dumps(sample.properties, sort_keys=True) in text
     assert destination.simulator.dropped() == []
+
+
+@each_destination
+@given(sample=any_event() | good_events)
+@shared
+async def test_judging_is_encoding_without_an_account(destination: DestinationBench, sample: Event) -> None:
+    """Where a destination can tell without secrets why it would refuse an event, it says what `encode` says."""
+    if destination.spec.judge is None:
+        pytest.skip("this destination cannot tell")
+    judge = destination.spec.judge(destination.settings())
+    async with destination.opened(is_backfill=True) as opened:
+        encoded = opened.encode(sample)
+
+    assert judge(sample) == (encoded if isinstance(encoded, Rejected) else None)
+    assert destination.spec.judge(None)(event(1)) is None
 
 
 @each_destination

@@ -56,7 +56,9 @@ _PROBE = """
 import json, sys
 from cdi_cli import destinations, sources
 names = [sources.names(), destinations.names()]
-early = sorted(name for name in sys.modules if name.startswith(("fake_connectors", "cdi_cli.sources.c")))
+early = sorted(
+    name for name in sys.modules if name.startswith(("fake_connectors", "cdi_cli.sources.")) and "_base" not in name
+)
 print(json.dumps({"names": names, "early": early, "titles": [
     sources.load("fakeshop").title, destinations.load("fakesink").title]}))
 """

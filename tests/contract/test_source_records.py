@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from contract_bench import ENTITIES, SourceBench, each_source, each_stream
 
 from cdi_cli.errors import ConfigError
 from cdi_cli.plan.load import load_plan
-from cdi_cli.sources import Nothing, Reading, Source, Unreadable
+from cdi_cli.sources import Joined, Nothing, Reading, Source, SourceContext, Unreadable
 
 GROUP = 100
 CODE = re.compile(r"[a-z][a-z0-9_]*")
@@ -78,6 +79,56 @@ async def test_there_is_one_list_of_readings_per_record_in_order(source: SourceB
                 entities += 1
                 assert source.simulator.belongs(stream, json.loads(record), reading)
     assert entities > 5
+
+
+@each_stream
+async def test_an_entity_made_of_another_record_comes_with_that_record(source: SourceBench, stream: str) -> None:
+    """Each entity is of the record that was read, or the reading names, one by one, the records that entities are of."""
+    records = await source.records(stream)
+    async with source.opened() as opened:
+        readings = await read_in_groups(opened, stream, records)
+
+    entities = 0
+    for record, found in zip(records, readings, strict=True):
+        origins = found.records if isinstance(found, Joined) else [record] * len(found)
+        assert len(origins) == len(found)
+        for origin, reading in zip(origins, found, strict=True):
+            if isinstance(reading, tuple(ENTITIES.values())):
+                entities += 1
+                assert reading.id == source.simulator.id_of(json.loads(origin))
+    assert entities > 5
+
+
+@each_stream
+async def test_records_can_be_read_without_an_account(
+    source: SourceBench, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a source can be opened offline, it needs no secret and no connection, and reads what needs no look-up."""
+    if source.spec.open_offline is None:
+        pytest.skip("this source cannot be opened offline")
+    records = (await source.records(stream))[:20]
+    async with source.opened() as opened:
+        online = await opened.read(stream, records)
+    for name in source.simulator.environment:
+        monkeypatch.delenv(name)
+
+    def refused(_self: socket.socket, address: Any) -> None:
+        raise AssertionError(f"an offline source may not connect to {address}")
+
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    offline = source.spec.open_offline(None, SourceContext(), {})
+    try:
+        readings = await offline.read(stream, records)
+    finally:
+        await offline.close()
+
+    assert len(readings) == len(records)
+    for record, found, expected in zip(records, readings, online, strict=True):
+        if not isinstance(expected, Joined):
+            assert [type(reading) for reading in found] == [type(reading) for reading in expected]
+        for reading in found:
+            if isinstance(reading, tuple(ENTITIES.values())):
+                assert source.simulator.belongs(stream, json.loads(record), reading)
 
 
 @each_stream

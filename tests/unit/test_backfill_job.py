@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from doubles import FakeDestination, FakeSource
@@ -194,6 +195,26 @@ async def test_an_order_that_changed_since_is_updated_not_completed_again(state:
 
     assert [(one["event"], one["properties"]["coupon"]) for one in second.accepted] == [("Order Updated", "MAY")]
     assert third.accepted == []
+
+
+@pytest.mark.parametrize("coupons", [(), ("MAY",)])
+async def test_a_content_that_comes_back_is_sent_again(state: Path, coupons: tuple[str, ...]) -> None:
+    """A, B, A: each change is told, also the return to what was delivered first; what did not change is not."""
+    sent: list[list[dict[str, Any]]] = []
+    for version, now in enumerate([(), ("MAY",), (), ("MAY",), coupons], start=1):
+        destination = FakeDestination()
+        await backfill(state, FakeSource([replace_order(ORDERS[4], coupons=now, version=version)]), destination)
+        sent.append(destination.accepted)
+
+    told = [[(one["event"], one["properties"].get("coupon")) for one in messages] for messages in sent]
+    assert told[:4] == [
+        [("Order Completed", None)],
+        [("Order Updated", "MAY")],
+        [("Order Updated", None)],
+        [("Order Updated", "MAY")],
+    ]
+    assert told[4] == ([] if coupons else [("Order Updated", None)])
+    assert len({one["messageId"] for messages in sent for one in messages}) == sum(map(len, sent))
 
 
 async def test_events_without_consent_are_filtered_with_the_category(state: Path) -> None:

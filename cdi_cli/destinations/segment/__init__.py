@@ -10,8 +10,11 @@ names in `backfill_integrations`, because old orders sent on would trigger campa
 
 from __future__ import annotations
 
-from cdi_cli.destinations._base import Destination, DestinationContext, DestinationSpec
+from collections.abc import Callable
+
+from cdi_cli.destinations._base import Destination, DestinationContext, DestinationSpec, Rejected
 from cdi_cli.destinations.segment.settings import SegmentSettings
+from cdi_cli.events import Event
 
 __all__ = ["DESTINATION", "SegmentSettings"]
 
@@ -22,7 +25,21 @@ def _open(settings: SegmentSettings, context: DestinationContext) -> Destination
     return SegmentDestination(settings, context)
 
 
+def _judge(settings: SegmentSettings | None) -> Callable[[Event], Rejected | None]:
+    from cdi_cli.destinations.segment.encode import Encoder
+    from cdi_cli.secrets import Secret
+
+    # The write key stands in the envelope and takes no part in what is refused.
+    encoder = Encoder(Secret(""), settings.integrations_for(is_backfill=True) if settings is not None else None)
+
+    def refused(event: Event) -> Rejected | None:
+        encoded = encoder.event(event)
+        return encoded if isinstance(encoded, Rejected) else None
+
+    return refused
+
+
 DESTINATION = DestinationSpec(
-    name="segment", title="Twilio Segment", settings=SegmentSettings, open=_open, is_idempotent=True
+    name="segment", title="Twilio Segment", settings=SegmentSettings, open=_open, is_idempotent=True, judge=_judge
 )
 """Segment drops a repeat of a `messageId` for at least 24 hours, across all sources (sheet "Segment", section 2)."""

@@ -3,11 +3,13 @@
 settings  where the project is and who we are     client    requests, errors      token    access token, server clock
 paging    keyset predicates, cursor, page size    streams   what is offered       records  the structs we decode
 reading   records to entities, one by one         refunds   payments to orders    references  cached look-ups
+offline   reading without a connection, for fixtures
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from cdi_cli.sources._base import SourceContext, SourceSpec
 from cdi_cli.sources.commercetools.records import DENIED_FIELDS
@@ -24,6 +26,14 @@ def _open(settings: CommercetoolsSettings, context: SourceContext) -> Commerceto
     return CommercetoolsSource(settings, context)
 
 
+def _open_offline(
+    settings: CommercetoolsSettings | None, context: SourceContext, answers: Mapping[str, Any]
+) -> CommercetoolsSource:
+    from cdi_cli.sources.commercetools.offline import open_offline
+
+    return open_offline(settings, context, answers)
+
+
 SOURCE = SourceSpec(
     name="commercetools",
     title="commercetools",
@@ -31,4 +41,5 @@ SOURCE = SourceSpec(
     open=_open,
     streams=STREAMS,
     denied_fields=DENIED_FIELDS,
+    open_offline=_open_offline,
 )

@@ -8,7 +8,7 @@ import msgspec
 
 from cdi_cli.commerce import Address, LineItem, Money, scale
 from cdi_cli.sources.commercetools import records
-from cdi_cli.sources.commercetools.money import line_discount, money
+from cdi_cli.sources.commercetools.money import line_discount, money, unit_price
 from cdi_cli.sources.commercetools.shop import Known, Shop, image_url
 
 NOT_APPLIED = frozenset(
@@ -48,12 +48,12 @@ def lines_of(record: records.Basket, shop: Shop, known: Known) -> tuple[LineItem
 
 
 def _product_line(line: records.Line, position: int, record: records.Basket, shop: Shop, known: Known) -> LineItem:
-    variant, price = line.variant, line.price
+    variant = line.variant
     return LineItem(
         id=line.id,
         product_id=line.product_id,
         name=shop.text(line.name, record.locale),
-        price=money(price.value if price.discounted is None else price.discounted.value),
+        price=unit_price(line.price, line.quantity),
         quantity=line.quantity,
         total=money(line.total_price),
         position=position,

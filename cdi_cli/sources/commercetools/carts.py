@@ -1,6 +1,7 @@
 """Carts: from a record to a `Cart` (sheet "commercetools", section 3).
 
-A cart often holds a shipping address that is only a country, set to find prices and taxes: that is not yet a checkout.
+Checkout had begun when somebody entered something for it. Neither of these tells that: a shipping address that is only a
+country, set to find prices and taxes, and the e-mail of the customer that the cart belongs to, known from the account.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ def cart_of(record: CartRecord, shop: Shop, known: Known, consent: Consent) -> C
     lines = lines_of(record, shop, known)
     shipping_address = address_of(shipping_address_of(record))
     billing_address = address_of(record.billing_address)
-    email = email_of(record, billing_address, shipping_address)
     return Cart(
         id=record.id,
         version=record.version,
@@ -39,10 +39,10 @@ def cart_of(record: CartRecord, shop: Shop, known: Known, consent: Consent) -> C
         total=amounts.total,
         revenue=amounts.revenue,
         lines=lines,
-        is_checkout=email is not None or _was_entered(shipping_address) or _was_entered(billing_address),
+        is_checkout=_gave_email(record) or _was_entered(shipping_address) or _was_entered(billing_address),
         customer_id=record.customer_id,
         anonymous_id=record.anonymous_id,
-        email=email,
+        email=email_of(record, billing_address, shipping_address),
         phone=first_phone(billing_address, shipping_address),
         tax=amounts.tax,
         shipping=amounts.shipping,
@@ -60,5 +60,9 @@ def cart_of(record: CartRecord, shop: Shop, known: Known, consent: Consent) -> C
     )
 
 
+def _gave_email(record: CartRecord) -> bool:
+    return bool(record.customer_email) and not record.customer_id
+
+
 def _was_entered(address: Address | None) -> bool:
-    return address is not None and bool(address.street or address.city or address.postal_code)
+    return address is not None and bool(address.street or address.city or address.postal_code or address.email)

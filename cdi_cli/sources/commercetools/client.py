@@ -27,6 +27,7 @@ T = TypeVar("T")
 Params = Sequence[tuple[str, str]]
 
 SLOW_STATUSES = frozenset({408, 504})
+SLOW_CODE = "QueryTimedOut"
 MESSAGE_CHARACTERS_MAX = 200
 _NOT_IN_ID = re.compile(r"[^A-Za-z0-9_-]+")
 _SCOPE = re.compile(r"[a-z_]+(?::[A-Za-z0-9_.-]*[A-Za-z0-9_-]){1,2}")
@@ -110,7 +111,7 @@ class Client:
         self._http = http
         self._clock = clock
         self._limits = limits
-        self._divisible = replace(retry, statuses=TRANSIENT_STATUSES - SLOW_STATUSES)
+        self._divisible = replace(retry, statuses=TRANSIENT_STATUSES - SLOW_STATUSES, is_final=_is_too_slow)
         self._ids = (f"cdi-{_NOT_IN_ID.sub('-', run_id)[:80]}-{number}" for number in itertools.count(1))
         self._slots = asyncio.Semaphore(settings.concurrency)
 
@@ -173,7 +174,7 @@ class Client:
     def _refused(self, ask: Ask, response: Response) -> CdiError:
         status, problem = response.status, _problem(response)
         code = problem.code
-        if code == "QueryTimedOut" or status in SLOW_STATUSES:
+        if code == SLOW_CODE or status in SLOW_STATUSES:
             kind = SlowAnswerError if ask.is_divisible else TransientError
             return kind(f"{ask.what}: the server took too long", hint="run again later, or with a narrower window")
         if status == 413 or code == "ContentTooLarge":
@@ -209,6 +210,11 @@ class Client:
             f"{ask.what}: the API client `{self._settings.client_id}` lacks {scopes}",
             hint=ask.scope_hint or "give the API client this scope in the Merchant Center",
         )
+
+
+def _is_too_slow(response: Response) -> bool:
+    """Whether the query itself is too slow, for which the API documents no status: repeating it would not help."""
+    return _problem(response).code == SLOW_CODE
 
 
 def _problem(response: Response) -> Problem:

@@ -15,7 +15,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
 from cdi_cli.commerce import LineItem, Money, add, scale, subtract
-from cdi_cli.sources.commercetools.records import Basket, Cents, DiscountedQuantity, ShippingInfo
+from cdi_cli.sources.commercetools.records import Basket, Cents, DiscountedQuantity, Price, ShippingInfo
 
 
 class Amounts(NamedTuple):
@@ -32,6 +32,18 @@ def money(cents: Cents) -> Money:
     if cents.precise_amount is not None:
         return Money(cents.precise_amount, cents.currency_code, cents.fraction_digits)
     return Money(cents.cent_amount, cents.currency_code, cents.fraction_digits)
+
+
+def unit_price(price: Price, quantity: int) -> Money:
+    """What one of `quantity` units costs before cart discounts.
+
+    That is the product discount where there is one, else the highest tier that the quantity reaches, else the base price:
+    a line's `price.value` stays the base price also where a tier was charged (REF types Price, PriceTier).
+    """
+    if price.discounted is not None:
+        return money(price.discounted.value)
+    reached = [tier for tier in price.tiers if tier.minimum_quantity <= quantity]
+    return money(max(reached, key=lambda tier: tier.minimum_quantity).value if reached else price.value)
 
 
 def amounts_of(record: Basket) -> Amounts:

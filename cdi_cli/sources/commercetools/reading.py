@@ -140,5 +140,5 @@ def _group_ids(items: Iterable[Any]) -> Iterator[str]:
 
 
 async def _names(look_up: Callable[[Iterable[str]], Awaitable[dict[str, str]]], ids: Iterable[str]) -> dict[str, str]:
-    wanted = {identifier for identifier in ids if identifier}
+    wanted = list(dict.fromkeys(identifier for identifier in ids if identifier))
     return await look_up(wanted) if wanted else {}

@@ -78,11 +78,19 @@ class CatalogDiscount(Record):
     value: Cents
 
 
+class PriceTier(Record):
+    """A price for the entire quantity of a line that has at least `minimum_quantity` units."""
+
+    minimum_quantity: int
+    value: Cents
+
+
 class Price(Record):
     """A price of the catalogue."""
 
     value: Cents
     discounted: CatalogDiscount | None = None
+    tiers: tuple[PriceTier, ...] = ()
     customer_group: Reference | None = None
     channel: Reference | None = None
 

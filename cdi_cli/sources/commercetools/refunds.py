@@ -7,11 +7,12 @@ the whole order is read, so that the same refund has the same id and the same `i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from cdi_cli.sources._base import Nothing, Reading, Unreadable
+from cdi_cli.sources._base import Joined, Nothing, Reading, Unreadable
 from cdi_cli.sources.commercetools.client import Ask, Client
 from cdi_cli.sources.commercetools.paging import Envelope
 from cdi_cli.sources.commercetools.payments import has_refund
@@ -63,7 +64,7 @@ class RefundReader:
         wanted = [item.id for item in payments if isinstance(item, Payment) and has_refund(item)]
         orders = await self._orders_of(list(dict.fromkeys(wanted))) if wanted else {}
         given: set[bytes] = set()
-        found: list[tuple[int, bytes]] = []
+        found: dict[int, list[bytes]] = {}
         readings: list[list[Reading]] = [[] for _ in payments]
         for number, payment in enumerate(payments):
             if isinstance(payment, Unreadable):
@@ -72,11 +73,13 @@ class RefundReader:
             own = orders.get(payment.id, []) if has_refund(payment) else []
             fresh = [order for order in own if order not in given]
             given.update(fresh)
-            found += [(number, order) for order in fresh]
-            if not fresh:
+            if fresh:
+                found[number] = fresh
+            else:
                 readings[number].append(self._why_none(payment, has_orders=bool(own)))
-        for (number, _), reading in zip(found, await self._read_orders([order for _, order in found]), strict=True):
-            readings[number].append(reading)
+        read = iter(await self._read_orders([order for fresh in found.values() for order in fresh]))
+        for number, fresh in found.items():
+            readings[number] = Joined(islice(read, len(fresh)), fresh)
         return readings
 
     async def _read_orders(self, orders: Sequence[bytes]) -> list[Reading]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from string import Formatter
+from typing import ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
@@ -38,6 +39,10 @@ class Lookups(ConnectorSettings):
 
 class CommercetoolsSettings(ConnectorSettings):
     """Settings of the source `commercetools`."""
+
+    shaping: ClassVar[frozenset[str]] = frozenset(
+        {"project_key", "store_key", "locale", "lookups", "brand_attribute", "product_url_template"}
+    )
 
     project_key: str = Field(pattern=KEY, description="key of the project, as in the Merchant Center's address")
     region: str | None = Field(default=None, description=f"region of the project: one of {', '.join(REGIONS)}")

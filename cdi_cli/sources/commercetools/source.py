@@ -34,13 +34,16 @@ class CommercetoolsSource:
         clock: Clock = SYSTEM_CLOCK,
         limits: HttpLimits = HttpLimits(),  # noqa: B008 - immutable
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - immutable
+        client: Client | None = None,
     ) -> None:
-        """Raises ConfigError when the client's secret cannot be read."""
+        """Raises ConfigError when the client's secret cannot be read, which a `client` of one's own makes needless."""
         self._settings = settings
         if context.attempts_max is not None:
             retry = replace(retry, attempts=context.attempts_max)
-        http = HttpClient(limits=limits, retry=retry, on_retry=context.on_retry)
-        self._client = Client(settings, http, clock, run_id=context.run_id, limits=limits, retry=retry)
+        if client is None:
+            http = HttpClient(limits=limits, retry=retry, on_retry=context.on_retry)
+            client = Client(settings, http, clock, run_id=context.run_id, limits=limits, retry=retry)
+        self._client = client
         self._shop = Shop(
             locale=settings.locale or context.locale,
             brand_attribute=settings.brand_attribute,

@@ -1,0 +1,65 @@
+"""One plan at work on one pipeline's records, without a destination: what it makes of an occurrence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cdi_cli.events import Event, EventBuilder, IdentitySettings, IdFormat, LifecycleSettings, Occurrence, missing_consent
+from cdi_cli.pipeline.project import Project
+from cdi_cli.plan import CompiledPlan, EventRule, judge
+from cdi_cli.sources import Joined, Reading
+
+Made = tuple[Event, EventRule, dict[str, Any]]
+"""An event, the rule that it was made by, its properties."""
+
+
+class PlanMapper:
+    """Maps occurrences as a plan and a pipeline's settings say; only events that some destination of it may get count."""
+
+    def __init__(self, project: Project, pipeline: str, plan: CompiledPlan) -> None:
+        settings = project.settings
+        chosen = settings.pipelines[pipeline]
+        self._plan = plan
+        rules = [*plan.others, *(rule for kind in plan.kinds for rule in plan.rules(kind))]
+        self._by_name: dict[tuple[str, str], EventRule] = {(rule.type, rule.name): rule for rule in rules}
+        self._builder = EventBuilder(
+            IdFormat(settings.workspace, chosen.source, dict(chosen.ids)),
+            IdentitySettings(chosen.identity.user_id, chosen.identity.guest_id),
+            event_version=plan.major_version,
+        )
+        # A destination may ask for more consent than the pipeline does; never for less.
+        self._required = {
+            (*chosen.require_consent, *getattr(settings.destinations[name].settings, "require_consent", ()))
+            for name in chosen.destinations
+        }
+
+    def rule(self, event_type: str, name: str) -> EventRule | None:
+        """The plan's rule for an event, None when it has none."""
+        return self._by_name.get((event_type, name))
+
+    def events(self, occurrence: Occurrence, record: bytes) -> Iterator[Made]:
+        """The events that the plan makes of an occurrence, for people who can be told apart and have consented."""
+        for rule in self._plan.rules(occurrence.kind):
+            properties = rule.map(occurrence, record)
+            event = self._builder.build(occurrence, rule.name, rule.type, properties)
+            if event is not None and any(missing_consent(event, required) is None for required in self._required):
+                yield event, rule, properties
+
+
+def lifecycle_of(project: Project, pipeline: str) -> LifecycleSettings:
+    """The lifecycle settings of a pipeline."""
+    chosen = project.settings.pipelines[pipeline].lifecycle
+    return LifecycleSettings(chosen.order_completed, chosen.off)
+
+
+def passed(rule: EventRule, properties: dict[str, Any]) -> dict[str, Any] | None:
+    """The properties as a plan's policies let them pass; None where they do not."""
+    violations = rule.check(properties)
+    return judge(rule, properties, violations).properties if violations else properties
+
+
+def origins(record: bytes, found: Sequence[Reading]) -> list[tuple[bytes, Reading]]:
+    """Each reading with the record that it was made of."""
+    records = found.records if isinstance(found, Joined) else [record] * len(found)
+    return list(zip(records, found, strict=True))

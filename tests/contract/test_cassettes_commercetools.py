@@ -1,0 +1,202 @@
+"""What the commercetools source makes of its cassettes, compared with the recorded answers by plain JSON.
+
+Nothing here depends on where they were recorded: a maintainer may record a real project and the tests still hold.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from recording import recording_of
+from recording.cassette import CASSETTES, Answers, cassette
+from recording.commercetools import Walked
+
+from cdi_cli.clock import Instant
+from cdi_cli.commerce import Cart, Customer, Money, Order, Product
+from cdi_cli.sources import Nothing
+
+FOLDER = CASSETTES / "commercetools"
+STREAMS = ["customers", "carts", "orders", "payments", "products"]
+
+
+@pytest.fixture(autouse=True)
+def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The placeholder account's secret."""
+    for name, value in recording_of("commercetools").replayed.environment.items():
+        monkeypatch.setenv(name, value)
+
+
+async def replayed(scenario: str) -> tuple[Any, Answers]:
+    """What the source makes of a cassette, and the cassette."""
+    recording, path = recording_of("commercetools"), FOLDER / f"{scenario}.yaml"
+    answers = Answers(path)
+    with cassette(path, recording.replayed.scrubber.fresh()):
+        return await recording.scenarios[scenario].run(recording.replayed, answers.window_start), answers
+
+
+async def walked(scenario: str) -> tuple[Walked, list[dict[str, Any]], Answers]:
+    """What the source read of a stream, the rows as recorded, and the cassette."""
+    result, answers = await replayed(scenario)
+    assert isinstance(result, Walked)
+    stream = scenario.partition("-")[0]
+    pages = answers.bodies(f"/{stream}?where=", without=" in (")
+    return result, [row for page in pages for row in page["results"]], answers
+
+
+def exact(amount: Money) -> Decimal:
+    return amount.decimal()
+
+
+def recorded_amount(money: dict[str, Any]) -> Decimal:
+    if money["type"] == "highPrecision":
+        return Decimal(money["preciseAmount"]).scaleb(-money["fractionDigits"])
+    return Decimal(money["centAmount"]).scaleb(-money["fractionDigits"])
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+async def test_two_pages_are_read_in_order_with_a_count(stream: str) -> None:
+    """The rows of both pages come as recorded, byte for value; the cursor goes on; the count is the recorded total."""
+    result, rows, answers = await walked(stream)
+
+    assert [json.loads(record) for page in result.pages for record in page.records] == rows
+    assert len(result.pages) == 2
+    assert len(rows) >= 3
+    assert result.pages[0].cursor != result.pages[1].cursor
+    assert result.count == answers.bodies("withTotal=true")[0]["total"]
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+async def test_every_recorded_record_can_be_read(stream: str) -> None:
+    """Each becomes an entity with the recorded id, version and times, or, for a payment, a counted reason."""
+    result, rows, _ = await walked(stream)
+    readings = [found for page in result.readings for found in page]
+
+    assert len(readings) == len(rows)
+    kinds = {"customers": Customer, "carts": Cart, "orders": Order, "payments": Order | Nothing, "products": Product}
+    for row, found in zip(rows, readings, strict=True):
+        (reading, *more) = found
+        assert isinstance(reading, kinds[stream])
+        if stream != "payments":
+            assert more == []
+            assert not isinstance(reading, Nothing)
+            assert (reading.id, reading.version, reading.created_at, reading.updated_at) == (
+                row["id"],
+                row["version"],
+                row["createdAt"],
+                row["lastModifiedAt"],
+            )
+
+
+async def test_customers_keep_their_data_and_group() -> None:
+    """E-mail, names and address are the recorded ones; the group's name comes of one look-up."""
+    result, rows, answers = await walked("customers")
+    groups = {row["id"]: row["name"] for body in answers.bodies("/customer-groups") for row in body["results"]}
+    customers = [reading for page in result.readings for (reading,) in page]
+
+    assert groups
+    for row, customer in zip(rows, customers, strict=True):
+        assert isinstance(customer, Customer)
+        assert (customer.email, customer.first_name, customer.number) == (
+            row.get("email"),
+            row.get("firstName"),
+            row.get("customerNumber"),
+        )
+        assert customer.customer_group == groups.get(row.get("customerGroup", {}).get("id"))
+        assert customer.country in {None, *(address["country"] for address in row["addresses"])}
+        given = row.get("custom", {}).get("fields", {}).get("analyticsConsent")
+        assert customer.consent.categories == {"Analytics": {True: "granted", False: "denied", None: "unknown"}[given]}
+
+
+@pytest.mark.parametrize("scenario", ["orders", "orders-by-change"])
+async def test_orders_keep_their_amounts_exactly(scenario: str) -> None:
+    """Grand total and tax are the recorded ones, lines and quantities too, and the parts add up to the total."""
+    result, rows, _ = await walked(scenario)
+    orders = [reading for page in result.readings for (reading,) in page]
+
+    assert len(orders) == len(rows) >= 2
+    for row, order in zip(rows, orders, strict=True):
+        assert isinstance(order, Order)
+        taxed = row.get("taxedPrice")
+        assert exact(order.total) == recorded_amount(taxed["totalGross"] if taxed else row["totalPrice"])
+        parts = [order.revenue, *(part for part in (order.tax, order.shipping) if part is not None)]
+        assert sum((exact(part) for part in parts), Decimal(0)) == exact(order.total)
+        products = [line for line in order.lines if line.kind != "fee"]
+        recorded = [(line["id"], line["quantity"]) for line in row["lineItems"]]
+        assert [(line.id, line.quantity) for line in products] == recorded
+        assert (order.state, order.number) == (row["orderState"], row.get("orderNumber"))
+
+
+async def test_an_order_gets_its_refunds_coupons_and_categories() -> None:
+    """Refunds come of expanded payments, coupon codes and category paths of look-ups in batches, not one per order."""
+    result, rows, answers = await walked("orders")
+    orders = [reading for page in result.readings for (reading,) in page]
+    codes = {row["id"]: row["code"] for body in answers.bodies("/discount-codes") for row in body["results"]}
+    names = {row["id"]: row for body in answers.bodies("/categories") for row in body["results"]}
+
+    assert codes
+    assert names
+    for row, order in zip(rows, orders, strict=True):
+        assert isinstance(order, Order)
+        used = [code["discountCode"]["id"] for code in row.get("discountCodes", ())]
+        assert list(order.coupons) == [codes[identifier] for identifier in used if identifier in codes]
+        paid = [link["obj"] for link in row.get("paymentInfo", {}).get("payments", ())]
+        transactions = [transaction for payment in paid for transaction in payment["transactions"]]
+        assert {refund.id for refund in order.refunds} == {
+            each["id"] for each in transactions if each["type"] in ("Refund", "Chargeback") and each["state"] == "Success"
+        }
+    assert any(line.category for order in orders for line in order.lines)
+    look_ups = [uri for uri in map(unquote, answers.uris) if " in (" in uri or "/categories" in uri]
+    assert len(look_ups) <= 4 * len(result.pages)
+
+
+async def test_payments_become_the_orders_whose_money_went_back() -> None:
+    """A refunded payment gives the order that refers to it, with that refund; others are counted as without one."""
+    result, rows, answers = await walked("payments")
+    readings = [found for page in result.readings for found in page]
+    orders = {row["id"]: row for body in answers.bodies("/orders?") for row in body["results"]}
+
+    assert orders
+    given = 0
+    for payment, found in zip(rows, readings, strict=True):
+        refunds = {
+            each["id"]
+            for each in payment["transactions"]
+            if each["type"] in ("Refund", "Chargeback") and each["state"] == "Success"
+        }
+        for reading in found:
+            if isinstance(reading, Order):
+                given += 1
+                assert payment["id"] in [link["id"] for link in orders[reading.id]["paymentInfo"]["payments"]]
+                assert refunds <= {refund.id for refund in reading.refunds}
+            else:
+                assert isinstance(reading, Nothing)
+                assert not refunds or reading.reason != "no_refund"
+    assert given
+
+
+async def test_changed_orders_are_asked_for_by_change() -> None:
+    """The second way of reading windows and sorts by `lastModifiedAt`, in every page."""
+    result, rows, answers = await walked("orders-by-change")
+
+    pages = [uri for uri in map(unquote, answers.uris) if "/orders?" in uri]
+    assert len(pages) == len(result.pages) == 2
+    assert all("sort=lastModifiedAt asc&sort=id asc" in uri and "createdAt" not in uri for uri in pages)
+    changed = [Instant(row["lastModifiedAt"]) for row in rows]
+    assert changed == sorted(changed)
+
+
+async def test_the_check_reads_scopes_and_project() -> None:
+    """Every line but the clock, which the recording is behind, is ok; languages and currencies are the recorded ones."""
+    checks, answers = await replayed("check")
+    (project,) = [body for body in answers.bodies("/project") if "languages" in body]
+
+    assert [check for check in checks if not check.is_ok and check.name != "clock"] == []
+    (line,) = [check for check in checks if check.name == "project"]
+    assert ", ".join(project["languages"]) in line.detail
+    assert ", ".join(project["currencies"]) in line.detail
+    scopes = {check.name for check in checks if check.name.startswith("scope of")}
+    assert {f"scope of {stream}" for stream in STREAMS} <= scopes
