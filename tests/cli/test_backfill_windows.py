@@ -31,7 +31,7 @@ def test_a_bare_date_is_midnight_utc_and_says_so(project: CliProject) -> None:
     assert run.code == 0
     assert run.err.startswith(
         "dates without a zone are read as UTC (`--timezone` changes that)\n"
-        "backfilling main -> segment: 2026-06-01T00:00:00.000Z .. 2026-06-02T00:00:00.000Z, plan 1.0.0\n"
+        "backfilling main -> segment: 2026-06-01T00:00:00.000Z .. 2026-06-02T00:00:00.000Z, plan "
     )
     orders = [one for one in project.sandbox.shop.documents("orders") if one["createdAt"].startswith("2026-06-01")]
     completed = [one for one in project.sandbox.segment.applied if one.get("event") == "Order Completed"]
@@ -48,7 +48,7 @@ def test_a_bare_date_in_another_zone(project: CliProject) -> None:
 
     assert run.err.startswith(
         "dates without a zone are read as Europe/Berlin (`--timezone` changes that)\n"
-        "backfilling main -> segment: 2026-01-09T23:00:00.000Z .. 2026-06-01T22:00:00.000Z, plan 1.0.0\n"
+        "backfilling main -> segment: 2026-01-09T23:00:00.000Z .. 2026-06-01T22:00:00.000Z, plan "
     )
 
 

@@ -78,7 +78,6 @@ def test_oddities_arrive_as_they_are(tmp_path: Path) -> None:
         assert arrived == {number: (text, text) for number, text in orders.items()}
 
 
-@pytest.mark.xfail(strict=True, reason="a page with a lone surrogate cannot be split into its records yet")
 def test_a_lone_surrogate_spoils_its_own_order_only(tmp_path: Path) -> None:
     """A page with an escape that is no Unicode is read; that order is a dead letter, its neighbours arrive."""
     with SandboxThread(canary.options(orders=0)) as sandbox, CliProject(tmp_path, _with_customer(sandbox)) as project:

@@ -18,8 +18,18 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cdi_cli.clock import Clock
-from cdi_cli.errors import AuthError, CdiError, RefusedError, ScopeError, StoppedError, TooLargeError, TransientError
+from cdi_cli.errors import (
+    AuthError,
+    CdiError,
+    ProtocolError,
+    RefusedError,
+    ScopeError,
+    StoppedError,
+    TooLargeError,
+    TransientError,
+)
 from cdi_cli.http import TRANSIENT_STATUSES, HttpClient, HttpLimits, Response, RetryPolicy
+from cdi_cli.sources.commercetools.paging import Envelope, lenient_envelope
 from cdi_cli.sources.commercetools.settings import CommercetoolsSettings
 from cdi_cli.sources.commercetools.token import Token, TokenKeeper
 
@@ -92,6 +102,18 @@ class _Attempts:
         return self._started is not None and self._clock.monotonic() - self._started >= self._deadline_seconds
 
 
+def _decoded(response: Response, kind: type[T]) -> T:
+    """The answer as `kind`; raises ProtocolError. A page with one spoilt record is no reason to lose the others."""
+    try:
+        answer: T = response.json(kind)
+    except ProtocolError:
+        page = lenient_envelope(response.body) if kind is Envelope else None
+        if not isinstance(page, kind):
+            raise
+        return page
+    return answer
+
+
 class Client:
     """Asks the project; used by one event loop, closed with `close()`."""
 
@@ -151,7 +173,7 @@ class Client:
 
         def accept(response: Response) -> None:
             if response.status == 200:
-                decoded[:] = [(response.json(kind), len(response.body))]
+                decoded[:] = [(_decoded(response, kind), len(response.body))]
 
         headers = {"authorization": f"Bearer {token.access_token}", "x-correlation-id": correlation_id}
         attempts = _Attempts(headers, self._limits.total_seconds, self._clock, is_divisible=ask.is_divisible)

@@ -11,6 +11,7 @@ A cursor is `{"at":"2026-01-01T00:00:00.000Z","id":"..."}`; an empty id stands f
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 
@@ -32,6 +33,24 @@ class Envelope(msgspec.Struct, frozen=True):
 
     results: list[msgspec.Raw]
     limit: int = 0
+
+
+def lenient_envelope(body: bytes) -> Envelope | None:
+    """A page that msgspec cannot split because a text in it is no Unicode (half a surrogate pair); None if it is no page.
+
+    Its records are written anew one by one, so that the spoilt one fails alone when it is decoded.
+    """
+    try:
+        page = json.loads(body, parse_constant=_no_constant)
+        rows = [msgspec.Raw(json.dumps(row, separators=(",", ":")).encode()) for row in page["results"]]
+        return Envelope(rows, page["limit"] if isinstance(page.get("limit"), int) else 0)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _no_constant(name: str) -> float:
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)
 
 
 class Total(msgspec.Struct, frozen=True):
@@ -108,12 +127,25 @@ def place_of(record: bytes | msgspec.Raw, by: str) -> Position:
         else:
             modified = msgspec.json.decode(record, type=_Modified)
             served_at, identifier = modified.last_modified_at, modified.id
+    except ValueError:
+        served_at, identifier = _lenient_place(bytes(record), TIME_FIELDS[by])
+    try:
         at = parse_instant(served_at)
     except ValueError:
         raise ProtocolError(f"commercetools served a row without a readable `{TIME_FIELDS[by]}` and `id`") from None
     if not identifier or _ID.fullmatch(identifier) is None:
         raise ProtocolError("commercetools served a row whose `id` cannot be asked for")
     return Position(at, identifier)
+
+
+def _lenient_place(record: bytes, field: str) -> tuple[str, str]:
+    """Time and id of a row that msgspec will not decode; empty texts where it has none."""
+    try:
+        row = json.loads(record)
+        place = (row[field], row["id"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return "", ""
+    return place if all(isinstance(part, str) for part in place) else ("", "")
 
 
 class Walk:

@@ -8,17 +8,20 @@ asked for would not be noticed.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from cdi_cli.errors import TooLargeError
+from cdi_cli.errors import RefusedError, TooLargeError
 from cdi_cli.sources.commercetools.client import Ask, Client, SlowAnswerError
 from cdi_cli.sources.commercetools.records import Names, Record, Reference
 from cdi_cli.sources.commercetools.shop import Shop
 
 T = TypeVar("T")
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 IDS_PER_REQUEST = 100
 """About 4 KB of URL (sheet "commercetools", section 2)."""
@@ -187,6 +190,8 @@ async def fetch_by_id(
     client: Client, ask: Ask, ids: Sequence[str], kind: type[T], *, where: str = "id in ({ids})"
 ) -> list[T]:
     """The pages that hold what the ids name, one unless it is too much for one; raises what `Client.get` raises."""
+    if not ids:
+        return []
     clause = where.format(ids=", ".join(map(quoted, ids)))
     is_divisible = len(ids) > 1
     try:
@@ -194,6 +199,12 @@ async def fetch_by_id(
     except (TooLargeError, SlowAnswerError):
         if not is_divisible:
             raise
+    except RefusedError as error:
+        # One id that is none makes the API refuse the others with it.
+        plausible = [identifier for identifier in ids if _UUID.fullmatch(identifier)]
+        if error.status != 400 or len(plausible) == len(ids):
+            raise
+        return await fetch_by_id(client, ask, plausible, kind, where=where)
     else:
         return [page]
     middle = len(ids) // 2
