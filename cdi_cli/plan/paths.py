@@ -110,7 +110,7 @@ def _walk(root: str, steps: tuple[Step, ...], shape: Shape) -> Shape:
                 raise PathError(f"`{so_far}` is {shape.noun} and has no field `{step}`", f"use `{so_far}` itself")
             near = suggest(step, fields)
             known = f"it has {listing(fields)}"
-            raise PathError(f"`{so_far}` has no field `{step}`", f"{near} {known}" if near else known)
+            raise PathError(f"`{so_far}` has no field `{step}`", near or known)
         shape = inner
         so_far = f"{so_far}.{step}"
     return shape
