@@ -47,11 +47,11 @@ def seconds_left(progress: RunProgress, elapsed_seconds: float) -> float | None:
     Records that are still to be read count as so many events as those read so far made on average.
     """
     pulled, issued, settled = progress.pulled.total(), progress.issued.total(), progress.settled.total()
-    if not pulled or not settled or any(expected is None for expected in list(progress.expected.values())):
+    if not pulled or not settled or any(expected is None for expected in dict(progress.expected).values()):
         return None
     unread = sum(
         max(0, (expected or 0) - progress.pulled[stream] - progress.already[stream])
-        for stream, expected in list(progress.expected.items())
+        for stream, expected in dict(progress.expected).items()
     )
     return (issued - settled + unread * issued / pulled) * elapsed_seconds / settled
 
@@ -94,7 +94,7 @@ def _bars(progress: RunProgress, console: Console) -> Iterator[None]:
     tasks: dict[str, TaskID] = {}
 
     def update() -> None:
-        for stream, expected in list(progress.expected.items()):
+        for stream, expected in dict(progress.expected).items():
             if stream not in tasks:
                 tasks[stream] = bars.add_task(stream, total=expected, start=False)
             done = progress.pulled[stream] + progress.already[stream]

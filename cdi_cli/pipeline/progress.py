@@ -46,4 +46,5 @@ class Progress:
 
     def delivered(self) -> int:
         """Events delivered and settled, over all streams; may be called from another thread."""
-        return sum(count for (_, outcome), count in list(self.settled.items()) if outcome == "delivered")
+        # dict() copies in one step; a list of items is made one by one, and the run may add to the counter in between.
+        return sum(count for (_, outcome), count in dict(self.settled).items() if outcome == "delivered")

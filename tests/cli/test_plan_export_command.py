@@ -13,6 +13,7 @@ from plan_tools import copy_default_plan, write_plan
 from typer.testing import CliRunner, Result
 
 from cdi_cli.cli.app import app
+from cdi_cli.data import data_folder
 
 
 def run(*arguments: str | Path) -> Result:
@@ -96,7 +97,7 @@ def test_the_plan_of_the_project_is_exported(tmp_path: Path) -> None:
     """Without `--plan`, `cdi.yaml` says which."""
     plan = copy_default_plan(tmp_path)
     (plan / "plan.yaml").write_text('name: of the project\nversion: "1.0.0"\n', encoding="utf-8")
-    settings = Path(__file__).parents[2] / "examples" / "quickstart" / "cdi.yaml"
+    settings = data_folder("examples") / "quickstart" / "cdi.yaml"
     lines = [line for line in settings.read_text(encoding="utf-8").splitlines() if not line.startswith("plan:")]
     (tmp_path / "cdi.yaml").write_text("\n".join([*lines, "plan: ./plan"]) + "\n", encoding="utf-8")
 
