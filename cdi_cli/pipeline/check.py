@@ -18,6 +18,7 @@ from cdi_cli.config.show import secrets_of
 from cdi_cli.destinations import DestinationContext
 from cdi_cli.errors import CdiError, ConfigError, ExitCode, LockedError
 from cdi_cli.pipeline.project import Project
+from cdi_cli.pipeline.shaping import consent_fields
 from cdi_cli.sources import ConsentField, SourceContext
 
 ATTEMPTS_MAX = 2
@@ -116,7 +117,7 @@ def _connectors(project: Project, pipelines: list[str]) -> list[_Connector]:
     found: dict[tuple[str, str], Callable[[], _Open]] = {}
     settings = project.settings
     for pipeline in (settings.pipelines[name] for name in pipelines):
-        consent = {name: ConsentField(rule.field, rule.granted, rule.denied) for name, rule in pipeline.consent.items()}
+        consent = consent_fields(pipeline.consent)
 
         def open_source(name: str = pipeline.source, consent: dict[str, ConsentField] = consent) -> _Open:
             context = SourceContext(consent=consent, attempts_max=ATTEMPTS_MAX)

@@ -20,13 +20,14 @@ from cdi_cli.clock import Instant, Window
 from cdi_cli.errors import ScopeError
 from cdi_cli.events import Event, occurrences
 from cdi_cli.pipeline.impact_letters import LetterStudy, LetterTally
-from cdi_cli.pipeline.impact_map import Made, PlanMapper, lifecycle_of, origins, passed
+from cdi_cli.pipeline.impact_map import Made, PlanMapper, origins, passed
 from cdi_cli.pipeline.impact_sample import plan_sample, read_sample
 from cdi_cli.pipeline.impact_tally import Tallies
 from cdi_cli.pipeline.partition import GROUP_RECORDS, groups
 from cdi_cli.pipeline.project import Project
+from cdi_cli.pipeline.shaping import consent_fields, lifecycle_of
 from cdi_cli.plan import CompiledPlan
-from cdi_cli.sources import ConsentField, Nothing, Source, SourceContext, Unreadable
+from cdi_cli.sources import Nothing, Source, SourceContext, Unreadable
 from cdi_cli.state._base import Store
 
 LETTERS_MAX = 2_000
@@ -82,7 +83,7 @@ class ImpactStudy:
         self._source_name = chosen.source
         self._destinations = chosen.destinations
         self._store = store
-        self._lifecycle = lifecycle_of(project, pipeline)
+        self._lifecycle = lifecycle_of(project.settings.pipelines[pipeline].lifecycle)
         self._baseline = PlanMapper(project, pipeline, baseline)
         self._candidate = PlanMapper(project, pipeline, candidate)
         self._streams = project.stream_names(chosen.source)
@@ -167,7 +168,7 @@ class ImpactStudy:
 async def open_source(project: Project, pipeline: str) -> AsyncIterator[Source]:
     """The source of a pipeline, open for reading; no destination's secret is needed."""
     chosen = project.settings.pipelines[pipeline]
-    consent = {name: ConsentField(rule.field, rule.granted, rule.denied) for name, rule in chosen.consent.items()}
+    consent = consent_fields(chosen.consent)
     settings = project.settings.sources[chosen.source].settings
     source = project.source_spec(chosen.source).open(settings, SourceContext(run_id="impact", consent=consent))
     try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cdi_cli.events import Event, EventBuilder, IdentitySettings, IdFormat, LifecycleSettings, Occurrence, missing_consent
+from cdi_cli.events import Event, EventBuilder, IdFormat, Occurrence, missing_consent
 from cdi_cli.pipeline.project import Project
+from cdi_cli.pipeline.shaping import identity_of, required_consent
 from cdi_cli.plan import CompiledPlan, EventRule, judge
 from cdi_cli.sources import Joined, Reading
 
@@ -25,14 +26,10 @@ class PlanMapper:
         self._by_name: dict[tuple[str, str], EventRule] = {(rule.type, rule.name): rule for rule in rules}
         self._builder = EventBuilder(
             IdFormat(settings.workspace, chosen.source, dict(chosen.ids)),
-            IdentitySettings(chosen.identity.user_id, chosen.identity.guest_id),
+            identity_of(chosen.identity),
             event_version=plan.major_version,
         )
-        # A destination may ask for more consent than the pipeline does; never for less.
-        self._required = {
-            (*chosen.require_consent, *getattr(settings.destinations[name].settings, "require_consent", ()))
-            for name in chosen.destinations
-        }
+        self._required = {required_consent(settings, pipeline, name) for name in chosen.destinations}
 
     def rule(self, event_type: str, name: str) -> EventRule | None:
         """The plan's rule for an event, None when it has none."""
@@ -45,12 +42,6 @@ class PlanMapper:
             event = self._builder.build(occurrence, rule.name, rule.type, properties)
             if event is not None and any(missing_consent(event, required) is None for required in self._required):
                 yield event, rule, properties
-
-
-def lifecycle_of(project: Project, pipeline: str) -> LifecycleSettings:
-    """The lifecycle settings of a pipeline."""
-    chosen = project.settings.pipelines[pipeline].lifecycle
-    return LifecycleSettings(chosen.order_completed, chosen.off)
 
 
 def passed(rule: EventRule, properties: dict[str, Any]) -> dict[str, Any] | None:

@@ -11,10 +11,11 @@ from hashlib import sha256
 
 from cdi_cli.config.settings import PipelineSettings, Settings
 from cdi_cli.destinations import Destination, DestinationContext
-from cdi_cli.events import EventBuilder, IdentitySettings, IdFormat, LifecycleSettings
+from cdi_cli.events import EventBuilder, IdFormat, LifecycleSettings
 from cdi_cli.pipeline.project import Project
+from cdi_cli.pipeline.shaping import consent_fields, identity_of, lifecycle_of, required_consent
 from cdi_cli.plan import CompiledPlan, Route
-from cdi_cli.sources import ConsentField, Source, SourceContext, SourceSpec
+from cdi_cli.sources import Source, SourceContext, SourceSpec
 
 
 @dataclass(slots=True)
@@ -61,16 +62,13 @@ async def open_pipeline(project: Project, pipeline: str, destination: str) -> As
     source_spec = project.source_spec(chosen.source)
     plan = project.plan(pipeline)
     routes = plan.routes(destination, destination_settings.type)
-    # A destination may ask for more than the pipeline does; never for less.
-    required = tuple(
-        dict.fromkeys((*chosen.require_consent, *getattr(destination_settings.settings, "require_consent", ())))
-    )
+    required = required_consent(settings, pipeline, destination)
     listeners: list[Opened] = []
     source = source_spec.open(
         source_settings.settings,
         SourceContext(
             run_id=secrets.token_hex(4),
-            consent={name: ConsentField(rule.field, rule.granted, rule.denied) for name, rule in chosen.consent.items()},
+            consent=consent_fields(chosen.consent),
             on_retry=lambda seconds: listeners[0].retry(seconds),
         ),
     )
@@ -94,11 +92,11 @@ async def open_pipeline(project: Project, pipeline: str, destination: str) -> As
                 plan=plan,
                 builder=EventBuilder(
                     IdFormat(settings.workspace, chosen.source, dict(chosen.ids)),
-                    IdentitySettings(chosen.identity.user_id, chosen.identity.guest_id),
+                    identity_of(chosen.identity),
                     event_version=plan.major_version,
                     plan=(plan.name, plan.version),
                 ),
-                lifecycle=LifecycleSettings(chosen.lifecycle.order_completed, chosen.lifecycle.off),
+                lifecycle=lifecycle_of(chosen.lifecycle),
                 require_consent=required,
                 streams=chosen.streams or tuple(stream.name for stream in source_spec.streams if stream.is_default),
                 fingerprint=fingerprint(settings, chosen, plan, required, routes),

@@ -24,11 +24,12 @@ from cdi_cli.events import (
     updated,
 )
 from cdi_cli.pipeline.project import Project
+from cdi_cli.pipeline.shaping import consent_fields, identity_of, lifecycle_of
 from cdi_cli.pipeline.validate_subject import Subject
 from cdi_cli.pipeline.validate_violations import note_violations
 from cdi_cli.plan import EventRule, Violation
 from cdi_cli.plan.findings import Finding, Findings
-from cdi_cli.sources import ConsentField, Joined, Nothing, Reading, Source, SourceContext, Unreadable
+from cdi_cli.sources import Joined, Nothing, Reading, Source, SourceContext, Unreadable
 
 GROUP_RECORDS = 50
 OFFLINE = "offline"
@@ -62,8 +63,8 @@ class Mapper:
         if pipeline is not None and subject.project is not None:
             chosen = subject.settings(pipeline)
             workspace, ids, source_name = subject.project.settings.workspace, dict(chosen.ids), chosen.source
-            identity = IdentitySettings(chosen.identity.user_id, chosen.identity.guest_id)
-            lifecycle = LifecycleSettings(chosen.lifecycle.order_completed, chosen.lifecycle.off)
+            identity = identity_of(chosen.identity)
+            lifecycle = lifecycle_of(chosen.lifecycle)
             self._judges = [judge for name in chosen.destinations for judge in _judges(subject.project, name)]
         version = subject.compiled.major_version
         self._builder = EventBuilder(IdFormat(workspace, source_name, ids), identity, event_version=version)
@@ -141,5 +142,5 @@ def source_context(subject: Subject, pipeline: str | None) -> SourceContext:
     rules = subject.settings(pipeline).consent
     return SourceContext(
         run_id="validate",
-        consent={name: ConsentField(rule.field, rule.granted, rule.denied) for name, rule in rules.items()},
+        consent=consent_fields(rules),
     )
