@@ -106,9 +106,12 @@ def _bars(progress: RunProgress, console: Console) -> Iterator[None]:
         if tasks:
             bars.update(tasks[""], completed=progress.delivered(), total=sum(progress.issued.values()) or None)
 
-    with bars, _repeat(update, REFRESH_SECONDS):
-        yield
-    update()
+    with bars:
+        with _repeat(update, REFRESH_SECONDS):
+            yield
+        # The last state is drawn, too, however short the run was.
+        update()
+        bars.refresh()
 
 
 @contextmanager
