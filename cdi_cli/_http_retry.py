@@ -21,10 +21,16 @@ EPOCH_SECONDS_MIN = 1e9
 class AttemptFailedError(TransientError):
     """One attempt did not get a usable answer."""
 
-    def __init__(self, cause: str, *, pause_seconds: float | None = None, is_throttled: bool = False) -> None:
-        """`cause` says why in a few words, `pause_seconds` what the server asked for, `is_throttled` that it said 429."""
+    def __init__(
+        self, cause: str, *, pause_seconds: float | None = None, is_throttled: bool = False, is_lost: bool = False
+    ) -> None:
+        """`cause` says why in a few words, `pause_seconds` what the server asked for, `is_throttled` that we are too fast.
+
+        `is_lost`: the request may have arrived, its answer did not.
+        """
         super().__init__(cause)
         self.cause = cause
+        self.is_lost = is_lost
         self.pause_seconds = pause_seconds
         self.is_throttled = is_throttled
 
@@ -88,6 +94,8 @@ class Schedule:
         if not isinstance(error, TransientError | ProtocolError):
             return False
         self.failures += 1
+        if not self._policy.is_repeatable and (not isinstance(error, AttemptFailedError) or error.is_lost):
+            return False
         pause = error.pause_seconds if isinstance(error, AttemptFailedError) else None
         wait = self._own_wait() if pause is None else pause
         if pause is not None or (isinstance(error, AttemptFailedError) and error.is_throttled):

@@ -70,7 +70,7 @@ class Transport:
                     await response.aclose()
             return Response(response.status_code, dict(response.headers), body, what)
         except TimeoutError:
-            failure = AttemptFailedError(f"no complete answer within {self._limits.total_seconds:g} s")
+            failure = AttemptFailedError(f"no complete answer within {self._limits.total_seconds:g} s", is_lost=True)
         except (UnicodeError, httpx.InvalidURL, httpx.LocalProtocolError):
             failure = _unwritable(what)
         except httpx.TransportError as error:
@@ -134,7 +134,7 @@ class Transport:
             if not _may_be_empty(response):
                 inflater.finish()
         except BrokenStreamError:
-            raise AttemptFailedError("the compressed answer is damaged or cut short") from None
+            raise AttemptFailedError("the compressed answer is damaged or cut short", is_lost=True) from None
         except ExpansionError:
             raise _too_large(what, response.status_code, bytes_max) from None
         return b"".join(parts)
@@ -187,10 +187,11 @@ def _explained(error: httpx.TransportError, what: str, host: str, limits: HttpLi
         reason = os.strerror(number).lower() if number else "the connection failed"
         return AttemptFailedError(f"no connection to `{host}`: {reason}")
     if isinstance(error, httpx.TimeoutException):
-        return AttemptFailedError(f"no complete answer within {limits.total_seconds:g} s")
+        is_lost = not isinstance(error, httpx.PoolTimeout)
+        return AttemptFailedError(f"no complete answer within {limits.total_seconds:g} s", is_lost=is_lost)
     if isinstance(error, httpx.ProxyError):
         return AttemptFailedError("the proxy refused the connection")
-    return AttemptFailedError("the connection broke before the answer was complete")
+    return AttemptFailedError("the connection broke before the answer was complete", is_lost=True)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -24,6 +24,7 @@ class RetryPolicy:
     the server asks for a pause: then that pause, capped at `retry_after_max_seconds`. `total_seconds` bounds attempts and
     own waits together; pauses that the server asked for are not counted in it (`attempts` times the cap bounds them).
     `statuses` are the answers worth repeating the request for, except one of which `is_final(response)` says it comes again.
+    `is_repeatable` False: a request that may have arrived, and whose answer was lost, is not sent again (LostAnswerError).
     """
 
     attempts: int = 8
@@ -33,6 +34,7 @@ class RetryPolicy:
     retry_after_max_seconds: float = 300.0
     statuses: frozenset[int] = TRANSIENT_STATUSES
     is_final: Callable[[Response], bool] | None = None
+    is_repeatable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

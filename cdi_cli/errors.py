@@ -4,6 +4,7 @@
     |-- ConfigError             settings, plan or command line are wrong: nothing was started        exit 2
     |-- StoppedError            the run stopped and can be resumed                                   exit 3
     |   |-- TransientError      the other side did not answer well within all retries
+    |   |   `-- LostAnswerError a request that must not be repeated was sent, and its answer never came
     |   |-- AuthError           credentials refused
     |   |   `-- ScopeError      credentials lack a permission: one stream cannot be read, others may
     |   |-- RefusedError        the other side refused the request for good (HTTP 4xx)
@@ -59,6 +60,10 @@ class StoppedError(CdiError):
 
 class TransientError(StoppedError):
     """The other side did not answer well within all retries."""
+
+
+class LostAnswerError(TransientError):
+    """A request that must not be repeated was sent, and its answer never came: nobody knows whether it was carried out."""
 
 
 class AuthError(StoppedError):

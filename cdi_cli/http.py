@@ -22,7 +22,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from cdi_cli import __version__
 from cdi_cli._http_gzip import gzip
 from cdi_cli._http_types import TRANSIENT_STATUSES, HttpLimits, Response, RetryPolicy, checked_host, is_loopback
-from cdi_cli.errors import RefusedError, TransientError
+from cdi_cli.errors import LostAnswerError, RefusedError, TransientError
 
 if TYPE_CHECKING:
     from cdi_cli._http_transport import Transport
@@ -87,8 +87,8 @@ class HttpClient:
         """Send until there is an answer that is not transient, and return it; the caller judges its status.
 
         `params` are added to the URL's query. `accept(response)` may raise TransientError or ProtocolError to have the
-        request repeated; its last error is what is raised in the end. Raises TransientError when retries are over,
-        RefusedError for a redirect, TooLargeError for a body over `decoded_bytes_max`, StoppedError for TLS that cannot be
+        request repeated; its last error is what is raised in the end. Raises TransientError when retries are over (of a
+        policy that does not repeat, LostAnswerError where the request may have been carried out), RefusedError for a redirect, TooLargeError for a body over `decoded_bytes_max`, StoppedError for TLS that cannot be
         trusted, ConfigError for an unencrypted or impossible URL.
         """
         import stamina
@@ -105,7 +105,8 @@ class HttpClient:
                 with attempt:
                     return await self._attempt(method, address, what, headers, content, accept, policy)
         except AttemptFailedError as failure:
-            raise TransientError(
+            is_lost = failure.is_lost and not policy.is_repeatable
+            raise (LostAnswerError if is_lost else TransientError)(
                 f"{what}: {failure.cause} ({schedule.failures} attempts in {schedule.seconds:.0f} s)",
                 where=f"{method} {host}",
                 hint="check the network and the address, then run the same command again",
@@ -137,7 +138,7 @@ class HttpClient:
             raise AttemptFailedError(
                 f"the server answered {status}",
                 pause_seconds=pause_asked_for(status, response.headers, policy.retry_after_max_seconds),
-                is_throttled=status == 429,
+                is_throttled=status in (403, 429),  # a 403 is repeated only where it is another word for 429
             )
         if 300 <= status < 400:
             raise _redirected(response, what, url)

@@ -11,23 +11,27 @@ from cdi_cli.clock import Instant
 from cdi_cli.events import Event, key_of
 from cdi_cli.events.ids import content_of
 
+NAME_CHARACTERS = 200
+"""No product cuts or refuses a name of this length."""
 AT = Instant("2026-01-31T12:00:00.000Z")
 # Any code point, half surrogates too: a record can hold them as escapes, and they are no valid Unicode text.
 any_text = st.text(st.characters(exclude_categories=()) | st.sampled_from("\ud800\udfff\x00\u2028"), max_size=30)
 plain_text = st.text(st.characters(codec="utf-8"), max_size=30)
+names = plain_text.filter(bool)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | plain_text,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(plain_text, inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
     max_leaves=8,
 )
 _odd_values = json_values | any_text | st.just(float("nan")) | st.just(2**80) | st.binary(max_size=4)
 
 
 def event(number: int = 1, *, padding: int = 0, **changes: Any) -> Event:
-    """An Order Completed; `padding`: bytes of a text in its properties; `changes` replace fields as they are."""
+    """An Order Completed; `padding`: characters in the names of its products; `changes` replace fields as they are."""
     properties: dict[str, Any] = {"order_id": f"ORD-{number}", "revenue": 39.98, "currency": "EUR"}
     if padding:
-        properties["note"] = "x" * padding
+        texts = ["x" * min(NAME_CHARACTERS, padding - start) for start in range(0, padding, NAME_CHARACTERS)]
+        properties["products"] = [{"product_id": "p", "name": name, "price": 1.5, "quantity": 1} for name in texts]
     properties = changes.get("properties", properties)
     body = changes.pop("body", None) or msgspec.json.encode(properties)
     identifier = f"cdi:acme:shop:order:{number}:order-completed"
@@ -87,7 +91,7 @@ def any_event(draw: st.DrawFn) -> Event:
 good_events = st.builds(
     lambda number, name, properties, context: event(number, name=name, properties=properties, context=context),
     st.integers(0, 10**9),
-    plain_text.filter(bool),
-    st.dictionaries(plain_text, json_values, max_size=5),
+    names,
+    st.dictionaries(names, json_values, max_size=5),
     st.dictionaries(st.sampled_from(["locale", "traits", "shop"]), json_values.filter(lambda value: value is not None)),
 )

@@ -10,9 +10,14 @@ from cdi_cli.destinations._base import (
     Destination,
     DestinationContext,
     DestinationSpec,
+    Filtered,
     Limits,
     Outcome,
+    PartialDeliveryError,
+    Planned,
+    Preflight,
     Rejected,
+    Unknown,
 )
 from cdi_cli.registry import find, find_names
 
@@ -22,9 +27,14 @@ __all__ = [
     "Destination",
     "DestinationContext",
     "DestinationSpec",
+    "Filtered",
     "Limits",
     "Outcome",
+    "PartialDeliveryError",
+    "Planned",
+    "Preflight",
     "Rejected",
+    "Unknown",
     "load",
     "names",
 ]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cdi_cli.checks import Check
+from cdi_cli.errors import StoppedError
 from cdi_cli.events import Event
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Limits:
 
     `batch_bytes` counts the encoded body before compression, `overhead_bytes` what the envelope adds to the events,
     `event_bytes` one encoded event. `events_per_second` is the default pace, `in_flight` the default concurrency.
+    `ramp_up_seconds`: how long a run takes to reach its pace, for products that limit how fast a sender speeds up.
     """
 
     batch_events: int
@@ -32,6 +34,7 @@ class Limits:
     overhead_bytes: int
     events_per_second: float
     in_flight: int = 4
+    ramp_up_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,41 @@ class Rejected:
     detail: str
 
 
-Outcome = Accepted | Rejected
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """The event does not belong in the destination, and nothing is wrong with it: counted under `reason`, not kept.
+
+    For what the product would throw away by its own rules (older than it keeps events, a guest nobody can name).
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody can tell whether the destination took the event: the answer was lost on its way.
+
+    Only a destination that is not idempotent says so; any other is simply sent the event again. `detail` as in `Rejected`.
+    """
+
+    detail: str
+
+
+Outcome = Accepted | Rejected | Unknown
 ACCEPTED = Accepted()
+
+
+class PartialDeliveryError(StoppedError):
+    """A batch went out in parts and one of them failed.
+
+    `cause` is what that part failed with. `outcomes` has one entry per event of the batch, in order; None where nothing is
+    known. Whoever sends batches keeps the outcomes, and then does with the other events what `cause` calls for.
+    """
+
+    def __init__(self, cause: StoppedError, outcomes: Sequence[Outcome | None]) -> None:
+        super().__init__(cause.message, where=cause.where, hint=cause.hint)
+        self.cause = cause
+        self.outcomes = outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +92,33 @@ class DestinationContext:
     """What the pipeline gives a destination when it opens it.
 
     `on_wait(seconds)` is called when the other side asks for a pause: the pipeline stops sending for that long.
-    `on_retry(seconds)` is called before each wait between attempts, for the progress display. `is_backfill`: the events
-    are history.
+    `on_retry(seconds)` is called before each wait between attempts, for the progress display. `on_pace(factor)`: the other
+    side says how near its limit we are; below 1 the pace is lowered by that factor, 1 keeps it and lets it grow half as
+    fast. `is_backfill`: the events are history.
     """
 
     is_backfill: bool = False
     on_wait: Callable[[float], None] = field(default=lambda _seconds: None)
     on_retry: Callable[[float], None] = field(default=lambda _seconds: None)
+    on_pace: Callable[[float], None] = field(default=lambda _factor: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An event that a plan may send: `properties` are dotted paths (`products.sku` for a property of a list's items)."""
+
+    kind: str
+    type: str
+    name: str
+    properties: tuple[str, ...]
+
+
+class Preflight(Protocol):
+    """What a destination can do besides, whose product drops names that nobody has defined there."""
+
+    async def preflight(self, planned: Sequence[Planned]) -> list[Check]:
+        """Which events, parameters and attributes of a plan the product does not know; sends nothing, never raises."""
+        ...
 
 
 class Destination(Protocol):
@@ -74,15 +130,27 @@ class Destination(Protocol):
         """Test credentials and reachability; never raises, a failure is a `Check` that is not ok."""
         ...
 
-    def encode(self, event: Event) -> bytes | Rejected:
-        """One event as the bytes of its place in a batch, or why the destination would drop it. Pure, never raises."""
+    def encode(self, event: Event) -> bytes | Rejected | Filtered:
+        """One event as the bytes of its place in a batch, or why the destination would drop it. Pure, never raises.
+
+        What depends on the event's age is judged by the clock.
+        """
         ...
 
     async def send(self, events: Sequence[bytes]) -> list[Outcome]:
         """Deliver one batch within the limits, retrying what is transient; one outcome per event, in order.
 
         Raises RefusedError when the batch as a whole was refused (the pipeline then halves it down to the bad event),
-        AuthError, or TransientError when nothing is known about the batch after all retries.
+        AuthError, or TransientError when nothing is known about the batch after all retries; PartialDeliveryError around one
+        of these when some of its events have an outcome nevertheless.
+        """
+        ...
+
+    async def confirm(self, events: Sequence[Event]) -> list[bool | None]:
+        """Whether each event is there, by reading it back: True, False, or None where that cannot be told.
+
+        Asked of a destination that is not idempotent, about events of which it is unknown whether they arrived. An idempotent
+        one answers None. Raises what `send` raises.
         """
         ...
 
@@ -98,7 +166,7 @@ class DestinationSpec:
     `is_idempotent`: a repeat with the same event id does no harm. `settings` is its pydantic model (a subclass of
     `config.types.ConnectorSettings`), `open` makes a `Destination` of settings and context. `judge` makes of settings (None:
     defaults) a function that says why an event would be refused, without a secret: what `encode` would say; None where the
-    destination cannot tell.
+    destination cannot tell. `confirm_after_seconds`: how long after a send `confirm` may still not find what arrived.
     """
 
     name: str
@@ -107,3 +175,4 @@ class DestinationSpec:
     open: Callable[[Any, DestinationContext], Destination]
     is_idempotent: bool
     judge: Callable[[Any], Callable[[Event], Rejected | None]] | None = None
+    confirm_after_seconds: float = 0.0

@@ -272,8 +272,10 @@ def make_flow(opened: Opened, store: Store, run_id: int, request: Request, progr
         routes=opened.routes,
     )
     settler = Settler(store, run_id, progress)
-    pacer = Pacer(request.rate or opened.destination.limits.events_per_second)
+    limits = opened.destination.limits
+    pacer = Pacer(request.rate or limits.events_per_second, ramp_up_seconds=limits.ramp_up_seconds)
     opened.on_wait.append(pacer.pause)
+    opened.on_pace.append(pacer.ease)
     deliverer = Deliverer(
         opened.destination,
         settler,

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from cdi_cli.destinations import Destination, Limits, Outcome, Rejected
-from cdi_cli.errors import RefusedError
+from cdi_cli.destinations import Accepted, Destination, Limits, Outcome, PartialDeliveryError, Rejected
+from cdi_cli.errors import RefusedError, StoppedError
 from cdi_cli.pipeline.items import Outgoing, add_counts
 from cdi_cli.pipeline.pace import Pacer
 from cdi_cli.pipeline.progress import Progress
@@ -18,6 +18,8 @@ from cdi_cli.state._base import CountKey, Counts, DeadLetter, LedgerEntry
 
 CONTENT_REFUSALS = frozenset({400, 413, 415, 422})
 """Statuses that concern what a batch holds; any other refusal concerns the account or the address and stops the run."""
+Found = tuple[Outgoing, Outcome]
+"""An event and what became of it."""
 ALL_BAD_MIN = 10
 """When a batch of at least so many events is refused down to the last one, the fault is not in the events."""
 
@@ -90,8 +92,8 @@ class Deliverer:
 
     async def _deliver(self, page: OpenPage, batch: list[Outgoing]) -> None:
         try:
-            outcomes = await self._outcomes(page, batch)
-            await self._settle(page, batch, outcomes)
+            found = await self._outcomes(page, batch)
+            await self._settle(page, found)
             self._on_settled(batch)
             self._pacer.went_well()
         except asyncio.CancelledError:
@@ -102,45 +104,51 @@ class Deliverer:
         finally:
             self._places.release()
 
-    async def _outcomes(self, page: OpenPage, batch: list[Outgoing]) -> list[Outcome]:
-        """One outcome per event, halving what is refused as a whole."""
-        outcomes: list[Outcome] = []
+    async def _outcomes(self, page: OpenPage, batch: list[Outgoing]) -> list[Found]:
+        """Each event with its outcome, halving what is refused as a whole."""
+        found: list[Found] = []
         try:
-            refusal = await self._attempt(batch, outcomes)
+            refusal = await self._attempt(batch, found)
         except BaseException:
-            self._keep_accepted(page, batch, outcomes)
+            self._keep_accepted(page, found)
             raise
-        if refusal and len(batch) >= ALL_BAD_MIN and all(isinstance(outcome, Rejected) for outcome in outcomes):
+        if refusal and len(batch) >= ALL_BAD_MIN and all(isinstance(outcome, Rejected) for _, outcome in found):
             raise RefusedError(
                 f"every one of {len(batch)} events was refused: {refusal.message}",
                 status=refusal.status,
                 where=refusal.where,
                 hint="the fault is likely in the settings or the destination, not in the events; see `cdi check`",
             ) from refusal
-        return outcomes
+        return found
 
-    async def _attempt(self, batch: list[Outgoing], outcomes: list[Outcome]) -> RefusedError | None:
-        """Send a batch, and its halves where it is refused for what it holds; adds to `outcomes`, returns the refusal."""
+    async def _attempt(self, batch: list[Outgoing], found: list[Found]) -> RefusedError | None:
+        """Send a batch, and its halves where it is refused for what it holds; adds to `found`, returns the refusal."""
         self._progress.requests += 1
+        failure: StoppedError
         try:
-            outcomes += await self._destination.send([item.encoded for item in batch])
+            found += zip(batch, await self._destination.send([item.encoded for item in batch]), strict=True)
         except RefusedError as error:
-            if error.status not in CONTENT_REFUSALS:
-                raise
-            refusal = error
+            failure = error
+        except PartialDeliveryError as partial:
+            failure = partial.cause
+            pairs = list(zip(batch, partial.outcomes, strict=True))
+            found += [(item, outcome) for item, outcome in pairs if outcome is not None]
+            batch = [item for item, outcome in pairs if outcome is None]
         else:
             return None
+        if not isinstance(failure, RefusedError) or failure.status not in CONTENT_REFUSALS:
+            raise failure
         if len(batch) == 1:
-            outcomes.append(Rejected("destination_refused", f"HTTP {refusal.status}: {refusal.message}"))
+            found.append((batch[0], Rejected("destination_refused", f"HTTP {failure.status}: {failure.message}")))
         else:
             middle = len(batch) // 2
-            await self._attempt(batch[:middle], outcomes)
-            await self._attempt(batch[middle:], outcomes)
-        return refusal
+            await self._attempt(batch[:middle], found)
+            await self._attempt(batch[middle:], found)
+        return failure
 
-    def _keep_accepted(self, page: OpenPage, batch: list[Outgoing], outcomes: list[Outcome]) -> None:
-        """Remember what was accepted before a later part failed, so that the next run does not send it again."""
-        accepted = [item for item, outcome in zip(batch, outcomes, strict=False) if not isinstance(outcome, Rejected)]
+    def _keep_accepted(self, page: OpenPage, found: Sequence[Found]) -> None:
+        """Remember what was accepted before another part failed, so that the next run does not send it again."""
+        accepted = [item for item, outcome in found if isinstance(outcome, Accepted)]
         if not accepted:
             return
         counts: Counts = {}
@@ -148,11 +156,11 @@ class Deliverer:
             add_counts(counts, {(page.stream, item.event.name, "delivered", ""): 1})
         self._settler.part(page, [item.entry() for item in accepted], counts)
 
-    async def _settle(self, page: OpenPage, batch: list[Outgoing], outcomes: list[Outcome]) -> None:
+    async def _settle(self, page: OpenPage, found: Sequence[Found]) -> None:
         delivered: list[LedgerEntry] = []
         dead: list[DeadLetter] = []
         counts: Counts = {}
-        for item, outcome in zip(batch, outcomes, strict=True):
+        for item, outcome in found:
             key: CountKey = (page.stream, item.event.name, "delivered", "")
             if isinstance(outcome, Rejected):
                 dead.append(self._letter(page.stream, item, outcome))

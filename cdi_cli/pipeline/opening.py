@@ -20,7 +20,10 @@ from cdi_cli.sources import Source, SourceContext, SourceSpec
 
 @dataclass(slots=True)
 class Opened:
-    """One pipeline into one destination, open. `on_wait`, `on_retry`: who is told of pauses and retries (seconds)."""
+    """One pipeline into one destination, open. `on_wait`, `on_retry`: who is told of pauses and retries (seconds).
+
+    `on_pace`: who is told to lower the pace (a factor, see `DestinationContext`).
+    """
 
     pipeline: str
     source_name: str
@@ -37,6 +40,7 @@ class Opened:
     routes: Mapping[str, Route] = field(default_factory=dict)
     on_wait: list[Callable[[float], None]] = field(default_factory=list)
     on_retry: list[Callable[[float], None]] = field(default_factory=list)
+    on_pace: list[Callable[[float], None]] = field(default_factory=list)
 
     def wait(self, seconds: float) -> None:
         """The destination asked for a pause."""
@@ -47,6 +51,11 @@ class Opened:
         """A request is about to be tried again."""
         for listener in self.on_retry:
             listener(seconds)
+
+    def pace(self, factor: float) -> None:
+        """The destination said how near its limit we are."""
+        for listener in self.on_pace:
+            listener(factor)
 
 
 @asynccontextmanager
@@ -79,6 +88,7 @@ async def open_pipeline(project: Project, pipeline: str, destination: str) -> As
                 is_backfill=True,
                 on_wait=lambda seconds: listeners[0].wait(seconds),
                 on_retry=lambda seconds: listeners[0].retry(seconds),
+                on_pace=lambda factor: listeners[0].pace(factor),
             ),
         )
         try:

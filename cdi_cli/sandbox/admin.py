@@ -14,6 +14,7 @@ GET    /_sandbox/segment/applied?offset&limit applied messages, one JSON documen
 GET    /_sandbox/segment/dropped              {"code", "message"} a line
 POST   /_sandbox/segment/rules                {"is_disabled", "suppressed_users", "blocked_events"}
 POST   /_sandbox/segment/clear                forget all messages and ids
+       /_sandbox/mparticle/...                see `mparticle/admin`
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from cdi_cli.sandbox.commercetools.mutate import MutationError, mutate
 from cdi_cli.sandbox.commercetools.shop import KINDS
 from cdi_cli.sandbox.faults import Fault
 from cdi_cli.sandbox.http_server import ADMIN_PREFIX, Request, Response
+from cdi_cli.sandbox.mparticle.admin import routes as mparticle_routes
 from cdi_cli.sandbox.parts import Parts
 
 _LINES = "application/x-ndjson; charset=utf-8"
@@ -60,6 +62,7 @@ class AdminApi:
             ("GET", "segment/dropped"): self._dropped,
             ("POST", "segment/rules"): self._rules,
             ("POST", "segment/clear"): self._clear,
+            **mparticle_routes(sandbox.mparticle),
         }
 
     def handle(self, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 /commercetools/auth/...  /commercetools/api/{project}/...     the commercetools simulator
 /segment/v1/...                                               the Segment simulator
+/mparticle/v2/...                                             the mParticle simulator
 /_sandbox/...                                                 the admin API, see `admin`
 """
 
@@ -16,6 +17,8 @@ from cdi_cli.sandbox.commercetools.api import CommercetoolsApi
 from cdi_cli.sandbox.commercetools.replies import scripted
 from cdi_cli.sandbox.faults import Fault
 from cdi_cli.sandbox.http_server import ADMIN_PREFIX, HttpServer, Request, Response, ServerHooks
+from cdi_cli.sandbox.mparticle.api import MparticleApi
+from cdi_cli.sandbox.mparticle.api import refused as refused_by_mparticle
 from cdi_cli.sandbox.options import SandboxOptions
 from cdi_cli.sandbox.parts import Parts
 from cdi_cli.sandbox.segment.api import SegmentApi, refused
@@ -40,6 +43,7 @@ class Sandbox(Parts):
             self.shop, self.tokens, options.project_key, page_bytes_max=options.page_bytes_max
         )
         self._segment_api = SegmentApi(self.segment, self.clock, options.write_key)
+        self._mparticle_api = MparticleApi(self.mparticle, self.clock, options.mparticle_key, options.mparticle_secret)
         self._admin = AdminApi(self)
 
     def handle(self, request: Request) -> Response:
@@ -48,6 +52,8 @@ class Sandbox(Parts):
             return self._commercetools.handle(request)
         if request.path.startswith("/segment/"):
             return self._segment_api.handle(request)
+        if request.path.startswith("/mparticle/"):
+            return self._mparticle_api.handle(request)
         if request.path.startswith(ADMIN_PREFIX):
             return self._admin.handle(request)
         return Response(404, b'{"message":"no such path in the sandbox"}')
@@ -62,6 +68,8 @@ def fault_response(request: Request, fault: Fault) -> Response:
         return Response(fault.status, text.encode(), dict(fault.headers))
     if request.path.startswith("/segment/"):
         response = refused(fault.status, f"scripted status {fault.status}")
+    elif request.path.startswith("/mparticle/"):
+        response = refused_by_mparticle(fault.status)
     else:
         response = scripted(fault.status)
         response.headers["X-Correlation-ID"] = request.headers.get("x-correlation-id", "sandbox/fault")

@@ -38,6 +38,8 @@ class SandboxOptions:
     token_seconds: int = 172_800
     scopes: tuple[str, ...] | None = None
     keep_messages: bool = True
+    mparticle_key: str = "sandbox-mparticle-key"
+    mparticle_secret: str = "sandbox-mparticle-secret"  # noqa: S105 - as above
     host: str = "127.0.0.1"
     port: int = 0
 

@@ -17,8 +17,9 @@ _READY_SECONDS = 30.0
 class SandboxThread:
     """`with SandboxThread(options) as sandbox:` serves until the block ends; everything inside is open to the test.
 
-    `url`, `shop` (records, writes, mid-walk hooks), `segment` (applied, dropped, duplicates, requests, rules), `faults`,
-    `tokens` (revocation), `clock` (advance), `requests` (the log). All may be used while the server runs.
+    `url`, `shop` (records, writes, mid-walk hooks), `segment` (applied, dropped, duplicates, requests, rules),
+    `mparticle` (the same, and limiter), `faults`, `tokens` (revocation), `clock` (advance), `requests` (the log). All may be
+    used while the server runs.
     """
 
     def __init__(self, options: SandboxOptions | None = None) -> None:
@@ -26,6 +27,7 @@ class SandboxThread:
         self.sandbox = Sandbox(self.options)
         self.shop = self.sandbox.shop
         self.segment = self.sandbox.segment
+        self.mparticle = self.sandbox.mparticle
         self.faults = self.sandbox.faults
         self.tokens = self.sandbox.tokens
         self.clock = self.sandbox.clock

@@ -118,5 +118,7 @@ def test_scrubbing_again_changes_nothing(path: Path) -> None:
     """What was scrubbed once stays as it is: that is how a replayed request finds its answer."""
     scrubber = Scrubber()
     for interaction in Answers(path).interactions:
-        body = json.loads(interaction["response"]["body"]["string"])
-        assert scrubber.value(body) == body
+        text = interaction["response"]["body"]["string"]
+        if text:  # an answer may have no body at all
+            body = json.loads(text)
+            assert scrubber.value(body) == body

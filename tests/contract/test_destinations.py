@@ -6,6 +6,7 @@ import asyncio
 import copy
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +29,10 @@ def encoded(destination: Destination, *events: Event) -> list[bytes]:
     found = [destination.encode(each) for each in events]
     assert [each for each in found if isinstance(each, Rejected)] == []
     return [each for each in found if isinstance(each, bytes)]
+
+
+def _is_too_large(destination: Destination, padding: int) -> bool:
+    return isinstance(destination.encode(event(1, padding=padding)), Rejected)
 
 
 def long_texts(value: Any) -> Iterator[str]:
@@ -71,7 +76,7 @@ async def test_encoding_is_pure_and_never_raises(destination: DestinationBench, 
 @given(sample=good_events)
 @shared
 async def test_what_was_encoded_is_what_takes_effect(destination: DestinationBench, sample: Event) -> None:
-    """A good event's id, name and properties arrive as they are, in any script."""
+    """A good event's id arrives as it is, and what name and properties say, in any script."""
     destination.simulator.clear()
     async with destination.opened() as opened:
         outcomes = await opened.send(encoded(opened, sample))
@@ -79,9 +84,7 @@ async def test_what_was_encoded_is_what_takes_effect(destination: DestinationBen
     assert outcomes == [ACCEPTED]
     (applied,) = destination.simulator.applied()
     assert destination.simulator.event_id(applied) == sample.id
-    text = json.dumps(applied, sort_keys=True)
-    assert json.dumps(sample.name) in text
-    assert json.dumps(sample.properties, sort_keys=True) in text
+    assert destination.simulator.shows(applied, sample)
     assert destination.simulator.dropped() == []
 
 
@@ -115,8 +118,8 @@ async def test_limits_make_sense(destination: DestinationBench) -> None:
 async def test_the_greatest_event_is_taken_and_a_greater_one_rejected(destination: DestinationBench) -> None:
     """Of growing events, all that are encoded take effect, and those that are not are rejected with a reason."""
     async with destination.opened() as opened:
-        least = opened.limits.event_bytes - len(encoded(opened, event(1, padding=1))[0]) - 600
-        candidates = [event(number, padding=max(1, least + number * 25)) for number in range(60)]
+        greatest = bisect_left(range(opened.limits.event_bytes), True, key=lambda n: _is_too_large(opened, n + 1))
+        candidates = [event(number, padding=greatest + (number - 40) * 7) for number in range(60)]
         found = [opened.encode(each) for each in candidates]
         taken = [(each.id, body) for each, body in zip(candidates, found, strict=True) if isinstance(body, bytes)]
         for _, body in taken:
@@ -156,7 +159,7 @@ async def test_a_full_batch_is_taken_whole(destination: DestinationBench, paddin
 
 @each_destination
 async def test_there_is_one_outcome_per_event(destination: DestinationBench) -> None:
-    """A batch of several kinds of events gives as many outcomes, and all took effect in order; no events give none."""
+    """A batch of several kinds of events gives as many outcomes, and all took effect; no events give none."""
     events = [event(1), identify(2), event(3, user_id=None, anonymous_id="a-3"), identify(4), event(5)]
     async with destination.opened() as opened:
         outcomes = await opened.send(encoded(opened, *events))
@@ -164,7 +167,7 @@ async def test_there_is_one_outcome_per_event(destination: DestinationBench) -> 
 
     assert outcomes == [ACCEPTED] * len(events)
     assert nothing == []
-    assert destination.applied_ids() == [each.id for each in events]
+    assert sorted(destination.applied_ids()) == sorted(each.id for each in events)
 
 
 @each_destination

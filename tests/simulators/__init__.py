@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import pytest
 
 from cdi_cli.clock import Instant, Window
+from cdi_cli.events import Event
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,10 @@ class DestinationSimulator(Protocol):
 
     def event_id(self, applied: Mapping[str, Any]) -> str:
         """The event id of something applied."""
+        ...
+
+    def shows(self, applied: Mapping[str, Any], event: Event) -> bool:
+        """Whether something applied says all that the event's name and properties say and the product has a place for."""
         ...
 
 

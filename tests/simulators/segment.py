@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from cdi_cli.errors import RefusedError, TransientError
+from cdi_cli.events import Event
 from cdi_cli.sandbox import Fault, SandboxOptions, SandboxThread
 from simulators import Delivery, Mistake
 
@@ -67,6 +69,11 @@ class SegmentSimulator:
     def event_id(self, applied: Mapping[str, Any]) -> str:
         """Segment calls it `messageId`."""
         return str(applied["messageId"])
+
+    def shows(self, applied: Mapping[str, Any], event: Event) -> bool:
+        """Segment keeps the name and the whole properties."""
+        said, meant = (applied["event"], applied["properties"]), (event.name, event.properties)
+        return json.dumps(said, sort_keys=True) == json.dumps(meant, sort_keys=True)
 
 
 @contextmanager

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from doubles import FakeDestination
 
-from cdi_cli.destinations import Rejected
-from cdi_cli.errors import RefusedError, TransientError
+from cdi_cli.destinations import ACCEPTED, Outcome, PartialDeliveryError, Rejected
+from cdi_cli.errors import AuthError, RefusedError, StoppedError, TransientError
 from cdi_cli.events import Event
 from cdi_cli.pipeline.deliver import Deliverer
 from cdi_cli.pipeline.items import Outgoing
@@ -26,6 +26,12 @@ class Settled:
     def __init__(self) -> None:
         self.delivered: list[LedgerEntry] = []
         self.dead: list[DeadLetter] = []
+        self.parts: list[LedgerEntry] = []
+
+    def part(self, page: OpenPage, delivered: list[LedgerEntry], counts: Counts) -> None:
+        """Keep what is known of a batch that failed."""
+        assert sum(counts.values()) == len(delivered)
+        self.parts += delivered
 
     async def batch(self, page: OpenPage, delivered: list[LedgerEntry], dead: list[DeadLetter], counts: Counts) -> None:
         """Keep one batch's outcome."""
@@ -171,3 +177,45 @@ async def test_a_failed_batch_stops_further_sending() -> None:
 
     assert deliverer.failed.is_set()
     assert settled.delivered == []
+
+
+def in_parts(failing: set[str], cause: StoppedError):
+    """A script for a destination that sends odd and even numbers apart: the odd go first, a failing even ends its part."""
+
+    def script(_number: int, events: list[bytes]) -> None:
+        found = [msgspec.json.decode(encoded)["messageId"] for encoded in events]
+        is_odd = [int(identifier.partition("-")[2]) % 2 == 1 for identifier in found]
+        if any(identifier in failing for identifier in found):
+            if not any(is_odd):
+                raise cause
+            outcomes: list[Outcome | None] = [ACCEPTED if odd else None for odd in is_odd]
+            raise PartialDeliveryError(cause, outcomes)
+
+    return script
+
+
+@pytest.mark.parametrize("cause", [TransientError("no answer"), AuthError("no"), RefusedError("not here", status=404)])
+async def test_what_is_known_of_a_batch_that_failed_in_part_is_kept(cause: StoppedError) -> None:
+    """The accepted part is written, the other stays open, and the run stops with what that part failed with."""
+    deliverer, settled = make(FakeDestination(script=in_parts({"id-4"}, cause)))
+
+    await deliverer.send(page(), batch_of(range(10)))
+    await deliverer.drain()
+
+    assert deliverer.failure is cause
+    assert [int.from_bytes(entry.key, "big") for entry in settled.parts] == [1, 3, 5, 7, 9]
+    assert (settled.delivered, settled.dead) == ([], [])
+
+
+async def test_only_the_part_that_was_refused_is_halved() -> None:
+    """What was accepted is not sent again; the bad event alone is buried."""
+    destination = FakeDestination(script=in_parts({"id-4"}, RefusedError("bad batch", status=400)))
+    deliverer, settled = make(destination)
+
+    await deliverer.send(page(), batch_of(range(10)))
+    await deliverer.drain()
+
+    assert deliverer.failure is None
+    assert [letter.event_id for letter in settled.dead] == ["id-4"]
+    assert sorted(int.from_bytes(entry.key, "big") for entry in settled.delivered) == [0, 1, 2, 3, 5, 6, 7, 8, 9]
+    assert sorted(destination.ids) == ["id-0", "id-2", "id-6", "id-8"]
