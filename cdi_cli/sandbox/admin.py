@@ -8,7 +8,8 @@ POST   /_sandbox/faults                       one fault or a list, fields as `fa
 DELETE /_sandbox/faults                       lift all
 POST   /_sandbox/clock                        {"advance_seconds": n}
 POST   /_sandbox/seed                         {"orders": n}: n more orders with payments and carts
-POST   /_sandbox/commercetools/mutate         one change or a list, see `mutate`
+POST   /_sandbox/commercetools/mutate         one change or a list, see `mutate` and `live`
+GET    /_sandbox/commercetools/journal?offset&limit  every write since the start: {"kind", "id", "at", "record"} a line
 POST   /_sandbox/commercetools/revoke-tokens  end all access tokens
 GET    /_sandbox/segment/applied?offset&limit applied messages, one JSON document a line
 GET    /_sandbox/segment/dropped              {"code", "message"} a line
@@ -29,6 +30,7 @@ from cdi_cli.sandbox.commercetools.mutate import MutationError, mutate
 from cdi_cli.sandbox.commercetools.shop import KINDS
 from cdi_cli.sandbox.faults import Fault
 from cdi_cli.sandbox.http_server import ADMIN_PREFIX, Request, Response
+from cdi_cli.sandbox.live import CHANGES, live
 from cdi_cli.sandbox.parts import Parts
 
 _LINES = "application/x-ndjson; charset=utf-8"
@@ -55,6 +57,7 @@ class AdminApi:
             ("POST", "clock"): self._advance,
             ("POST", "seed"): self._seed,
             ("POST", "commercetools/mutate"): self._mutate,
+            ("GET", "commercetools/journal"): self._journal,
             ("POST", "commercetools/revoke-tokens"): self._revoke,
             ("GET", "segment/applied"): self._applied,
             ("GET", "segment/dropped"): self._dropped,
@@ -124,7 +127,26 @@ class AdminApi:
 
     def _mutate(self, request: Request) -> list[dict[str, Any]]:
         given = _body(request, list[dict[str, Any]] | dict[str, Any])
-        return [mutate(self._sandbox.shop, change) for change in (given if isinstance(given, list) else [given])]
+        changed: list[dict[str, Any]] = []
+        for change in given if isinstance(given, list) else [given]:
+            if change.get("do") in CHANGES:
+                changed += live(self._sandbox.seeder, change)
+            else:
+                changed.append(mutate(self._sandbox.shop, change))
+        return changed
+
+    def _journal(self, request: Request) -> Response:
+        offset, limit = _slice(request)
+        written = self._sandbox.shop.journal[offset : offset + limit]
+        return _lines([
+            {
+                "kind": entry.kind,
+                "id": entry.record_id,
+                "at": entry.at,
+                "record": None if entry.record is None else entry.record.document(),
+            }
+            for entry in written
+        ])  # fmt: skip
 
     def _revoke(self, _request: Request) -> dict[str, int]:
         return {"revoked": self._sandbox.tokens.revoke_all()}
