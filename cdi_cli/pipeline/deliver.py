@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from cdi_cli.destinations import Accepted, Destination, Limits, Outcome, PartialDeliveryError, Rejected
 from cdi_cli.errors import RefusedError, StoppedError
+from cdi_cli.pipeline.breaker import Breaker
 from cdi_cli.pipeline.items import Outgoing, add_counts
 from cdi_cli.pipeline.pace import Pacer
 from cdi_cli.pipeline.progress import Progress
@@ -53,6 +54,7 @@ class Deliverer:
         progress: Progress,
         letter: Callable[[str, Outgoing, Rejected], DeadLetter],
         on_settled: Callable[[Sequence[Outgoing]], None] = lambda _items: None,
+        breaker: Breaker | None = None,
     ) -> None:
         self._destination = destination
         self._settler = settler
@@ -60,6 +62,7 @@ class Deliverer:
         self._progress = progress
         self._letter = letter
         self._on_settled = on_settled
+        self._breaker = breaker or Breaker()
         self._places = asyncio.Semaphore(destination.limits.in_flight)
         self._tasks: set[asyncio.Task[None]] = set()
         self.failure: BaseException | None = None
@@ -168,6 +171,7 @@ class Deliverer:
             else:
                 delivered.append(item.entry())
             counts[key] = counts.get(key, 0) + 1
+        self._breaker.note(0, len(dead))
         await self._settler.batch(page, delivered, dead, counts)
 
     def _raise_failure(self) -> None:

@@ -18,7 +18,7 @@ from itertools import groupby
 from cdi_cli.pipeline.items import add_counts
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.sources import Cursor
-from cdi_cli.state._base import Counts, DeadLetter, LedgerEntry, Settlement, Store
+from cdi_cli.state._base import Counts, DeadLetter, Departure, LedgerEntry, Settlement, Store
 
 LOG = logging.getLogger("cdi.pipeline")
 OPEN_PAGES_MAX = 8
@@ -38,6 +38,8 @@ class OpenPage:
     is_read: bool = False
     counts: Counts = field(default_factory=dict)
     dead: list[DeadLetter] = field(default_factory=list)
+    departed: list[Departure] = field(default_factory=list)
+    resolved: list[int] = field(default_factory=list)
 
     @property
     def is_complete(self) -> bool:
@@ -101,16 +103,27 @@ class Settler:
         pages = self._pages[partition]
         counts: Counts = {}
         dead: list[DeadLetter] = []
+        departed: list[Departure] = []
+        resolved: list[int] = []
         pulled, last = 0, None
         while pages and pages[0].is_complete:
             last = pages.popleft()
             pulled += last.pulled
             add_counts(counts, last.counts)
             dead.extend(last.dead)
+            departed.extend(last.departed)
+            resolved.extend(last.resolved)
         if last is not None:
             self._note(
                 Settlement(
-                    partition, cursor=last.cursor, is_done=last.is_last, pulled=pulled, dead=tuple(dead), counts=counts
+                    partition,
+                    cursor=last.cursor,
+                    is_done=last.is_last,
+                    pulled=pulled,
+                    dead=tuple(dead),
+                    counts=counts,
+                    resolved=tuple(resolved),
+                    departed=tuple(departed),
                 ),
                 last.stream,
             )
@@ -196,4 +209,6 @@ def _merged(partition: int, group: list[Settlement]) -> Settlement:
         delivered=tuple(entry for settlement in group for entry in settlement.delivered),
         dead=tuple(letter for settlement in group for letter in settlement.dead),
         counts=counts,
+        resolved=tuple(number for settlement in group for number in settlement.resolved),
+        departed=tuple(departure for settlement in group for departure in settlement.departed),
     )

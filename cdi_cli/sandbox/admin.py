@@ -8,13 +8,15 @@ POST   /_sandbox/faults                       one fault or a list, fields as `fa
 DELETE /_sandbox/faults                       lift all
 POST   /_sandbox/clock                        {"advance_seconds": n}
 POST   /_sandbox/seed                         {"orders": n}: n more orders with payments and carts
-POST   /_sandbox/commercetools/mutate         one change or a list, see `mutate`
+POST   /_sandbox/commercetools/mutate         one change or a list, see `mutate` and `live`
+GET    /_sandbox/commercetools/journal?offset&limit  every write since the start: {"kind", "id", "at", "record"} a line
 POST   /_sandbox/commercetools/revoke-tokens  end all access tokens
 GET    /_sandbox/segment/applied?offset&limit applied messages, one JSON document a line
 GET    /_sandbox/segment/dropped              {"code", "message"} a line
 POST   /_sandbox/segment/rules                {"is_disabled", "suppressed_users", "blocked_events"}
 POST   /_sandbox/segment/clear                forget all messages and ids
        /_sandbox/mparticle/...                see `mparticle/admin`
+       /_sandbox/insider/...                  see `insider/admin`
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ from cdi_cli.sandbox.commercetools.mutate import MutationError, mutate
 from cdi_cli.sandbox.commercetools.shop import KINDS
 from cdi_cli.sandbox.faults import Fault
 from cdi_cli.sandbox.http_server import ADMIN_PREFIX, Request, Response
+from cdi_cli.sandbox.insider.admin import routes as insider_routes
+from cdi_cli.sandbox.live import CHANGES, live
 from cdi_cli.sandbox.mparticle.admin import routes as mparticle_routes
 from cdi_cli.sandbox.parts import Parts
 
@@ -57,12 +61,14 @@ class AdminApi:
             ("POST", "clock"): self._advance,
             ("POST", "seed"): self._seed,
             ("POST", "commercetools/mutate"): self._mutate,
+            ("GET", "commercetools/journal"): self._journal,
             ("POST", "commercetools/revoke-tokens"): self._revoke,
             ("GET", "segment/applied"): self._applied,
             ("GET", "segment/dropped"): self._dropped,
             ("POST", "segment/rules"): self._rules,
             ("POST", "segment/clear"): self._clear,
             **mparticle_routes(sandbox.mparticle),
+            **insider_routes(sandbox.insider, sandbox.insider_catalog),
         }
 
     def handle(self, request: Request) -> Response:
@@ -127,7 +133,26 @@ class AdminApi:
 
     def _mutate(self, request: Request) -> list[dict[str, Any]]:
         given = _body(request, list[dict[str, Any]] | dict[str, Any])
-        return [mutate(self._sandbox.shop, change) for change in (given if isinstance(given, list) else [given])]
+        changed: list[dict[str, Any]] = []
+        for change in given if isinstance(given, list) else [given]:
+            if change.get("do") in CHANGES:
+                changed += live(self._sandbox.seeder, change)
+            else:
+                changed.append(mutate(self._sandbox.shop, change))
+        return changed
+
+    def _journal(self, request: Request) -> Response:
+        offset, limit = _slice(request)
+        written = self._sandbox.shop.journal[offset : offset + limit]
+        return _lines([
+            {
+                "kind": entry.kind,
+                "id": entry.record_id,
+                "at": entry.at,
+                "record": None if entry.record is None else entry.record.document(),
+            }
+            for entry in written
+        ])  # fmt: skip
 
     def _revoke(self, _request: Request) -> dict[str, int]:
         return {"revoked": self._sandbox.tokens.revoke_all()}

@@ -3,6 +3,7 @@
 /commercetools/auth/...  /commercetools/api/{project}/...     the commercetools simulator
 /segment/v1/...                                               the Segment simulator
 /mparticle/v2/...                                             the mParticle simulator
+/insider/api/user/...  /insider/v2/...                         the Insider simulator: users, catalogue
 /_sandbox/...                                                 the admin API, see `admin`
 """
 
@@ -17,6 +18,8 @@ from cdi_cli.sandbox.commercetools.api import CommercetoolsApi
 from cdi_cli.sandbox.commercetools.replies import scripted
 from cdi_cli.sandbox.faults import Fault
 from cdi_cli.sandbox.http_server import ADMIN_PREFIX, HttpServer, Request, Response, ServerHooks
+from cdi_cli.sandbox.insider.api import InsiderApi
+from cdi_cli.sandbox.insider.api import refused as refused_by_insider
 from cdi_cli.sandbox.mparticle.api import MparticleApi
 from cdi_cli.sandbox.mparticle.api import refused as refused_by_mparticle
 from cdi_cli.sandbox.options import SandboxOptions
@@ -44,6 +47,9 @@ class Sandbox(Parts):
         )
         self._segment_api = SegmentApi(self.segment, self.clock, options.write_key)
         self._mparticle_api = MparticleApi(self.mparticle, self.clock, options.mparticle_key, options.mparticle_secret)
+        self._insider_api = InsiderApi(
+            self.insider, self.insider_catalog, options.insider_partner, options.insider_token, options.insider_catalog_token
+        )
         self._admin = AdminApi(self)
 
     def handle(self, request: Request) -> Response:
@@ -54,6 +60,8 @@ class Sandbox(Parts):
             return self._segment_api.handle(request)
         if request.path.startswith("/mparticle/"):
             return self._mparticle_api.handle(request)
+        if request.path.startswith("/insider/"):
+            return self._insider_api.handle(request)
         if request.path.startswith(ADMIN_PREFIX):
             return self._admin.handle(request)
         return Response(404, b'{"message":"no such path in the sandbox"}')
@@ -70,6 +78,8 @@ def fault_response(request: Request, fault: Fault) -> Response:
         response = refused(fault.status, f"scripted status {fault.status}")
     elif request.path.startswith("/mparticle/"):
         response = refused_by_mparticle(fault.status)
+    elif request.path.startswith("/insider/"):
+        response = refused_by_insider(fault.status, request.path)
     else:
         response = scripted(fault.status)
         response.headers["X-Correlation-ID"] = request.headers.get("x-correlation-id", "sandbox/fault")

@@ -24,7 +24,7 @@ ADMIN_PREFIX = "/_sandbox/"
 _HEAD_BYTES_MAX = 256 * 1024
 _BODY_BYTES_MAX = 64 * 1024 * 1024
 _GZIP_BYTES_MIN = 512
-_REDACTED = frozenset({"authorization", "cookie", "proxy-authorization"})
+_REDACTED = frozenset({"authorization", "cookie", "proxy-authorization", "x-request-token"})
 
 
 @dataclass(frozen=True)

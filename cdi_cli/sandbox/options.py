@@ -40,6 +40,9 @@ class SandboxOptions:
     keep_messages: bool = True
     mparticle_key: str = "sandbox-mparticle-key"
     mparticle_secret: str = "sandbox-mparticle-secret"  # noqa: S105 - as above
+    insider_partner: str = "sandbox"
+    insider_token: str = "sandbox-insider-token"  # noqa: S105 - as above
+    insider_catalog_token: str = "sandbox-catalog-token"  # noqa: S105 - as above
     host: str = "127.0.0.1"
     port: int = 0
 

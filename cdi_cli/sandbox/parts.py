@@ -7,6 +7,8 @@ from cdi_cli.sandbox.commercetools.auth import TokenOffice
 from cdi_cli.sandbox.commercetools.shop import Shop
 from cdi_cli.sandbox.faults import FaultBoard
 from cdi_cli.sandbox.http_server import LoggedRequest
+from cdi_cli.sandbox.insider.catalog import Catalogue
+from cdi_cli.sandbox.insider.contacts import Contacts
 from cdi_cli.sandbox.mparticle.inbox import MparticleInbox
 from cdi_cli.sandbox.options import SandboxOptions
 from cdi_cli.sandbox.seed.shop import project_of, seed_shop
@@ -30,4 +32,6 @@ class Parts:
         self.tokens = TokenOffice(options, self.clock)
         self.segment = Inbox(self.clock, keep_messages=options.keep_messages)
         self.mparticle = MparticleInbox(self.clock)
+        self.insider = Contacts(self.clock)
+        self.insider_catalog = Catalogue(self.clock, self.insider.panel)
         self.seeder = seed_shop(self.shop, options)

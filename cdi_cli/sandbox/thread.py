@@ -18,7 +18,7 @@ class SandboxThread:
     """`with SandboxThread(options) as sandbox:` serves until the block ends; everything inside is open to the test.
 
     `url`, `shop` (records, writes, mid-walk hooks), `segment` (applied, dropped, duplicates, requests, rules),
-    `mparticle` (the same, and limiter), `faults`, `tokens` (revocation), `clock` (advance), `requests` (the log). All may be
+    `mparticle` (the same, and limiter), `insider` (profiles, applied, dropped, hooks, panel, rules), `insider_catalog`, `faults`, `tokens` (revocation), `clock` (advance), `requests` (the log). All may be
     used while the server runs.
     """
 
@@ -28,6 +28,8 @@ class SandboxThread:
         self.shop = self.sandbox.shop
         self.segment = self.sandbox.segment
         self.mparticle = self.sandbox.mparticle
+        self.insider = self.sandbox.insider
+        self.insider_catalog = self.sandbox.insider_catalog
         self.faults = self.sandbox.faults
         self.tokens = self.sandbox.tokens
         self.clock = self.sandbox.clock

@@ -1,8 +1,8 @@
 """How fast batches may come: so many a second, and not too much faster than before (sheet "mParticle", sections 2 and 4).
 
 mParticle does not publish how it measures either. Here both look at the last ten seconds: they hold ten times the batches of
-a second at most, so that evenly spaced requests of 100 fit; and not more than four times what the ten before them held, unless
-that is little: who starts at full speed trips, who ramps up does not.
+a second at most, so that evenly spaced requests of 100 fit; and not more than four times what the ten before them held,
+unless that is little: who starts at full speed trips, who ramps up does not.
 """
 
 from __future__ import annotations
