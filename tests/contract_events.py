@@ -14,6 +14,8 @@ from cdi_cli.events.ids import content_of
 NAME_CHARACTERS = 200
 """No product cuts or refuses a name of this length."""
 AT = Instant("2026-01-31T12:00:00.000Z")
+SALE = {"currency": "EUR", "revenue": 39.98}
+"""What a product needs to take an order for a sale, whatever else the order says."""
 # Any code point, half surrogates too: a record can hold them as escapes, and they are no valid Unicode text.
 any_text = st.text(st.characters(exclude_categories=()) | st.sampled_from("\ud800\udfff\x00\u2028"), max_size=30)
 plain_text = st.text(st.characters(codec="utf-8"), max_size=30)
@@ -89,7 +91,7 @@ def any_event(draw: st.DrawFn) -> Event:
 
 
 good_events = st.builds(
-    lambda number, name, properties, context: event(number, name=name, properties=properties, context=context),
+    lambda number, name, properties, context: event(number, name=name, properties=properties | SALE, context=context),
     st.integers(0, 10**9),
     names,
     st.dictionaries(names, json_values, max_size=5),

@@ -12,7 +12,7 @@ import msgspec
 from cdi_cli.checks import Check
 from cdi_cli.clock import SYSTEM_CLOCK, Instant, Window, parse_instant
 from cdi_cli.commerce import Money, Order
-from cdi_cli.destinations import ACCEPTED, Limits, Outcome, Rejected
+from cdi_cli.destinations import ACCEPTED, Limits, Outcome, Rejected, Unknown
 from cdi_cli.events import Event
 from cdi_cli.sources import FOUND_MAX, Cursor, FindBy, Page, Reading, Unreadable
 
@@ -122,6 +122,9 @@ class FakeDestination:
     refuses: Callable[[dict[str, Any]], bool] = field(default=lambda _message: False)
     script: Callable[[int, list[bytes]], None] = field(default=lambda _number, _events: None)
     delay_seconds: float = 0.0
+    lost: Callable[[int], bool] = field(default=lambda _number: False)
+    confirms: Callable[[str], bool | None] | None = None
+    confirmed: list[str] = field(default_factory=list)
     requests: int = 0
     accepted: list[dict[str, Any]] = field(default_factory=list)
     in_flight: int = 0
@@ -155,10 +158,15 @@ class FakeDestination:
                     outcomes.append(Rejected("refused", "the destination will not take it"))
                 else:
                     self.accepted.append(message)
-                    outcomes.append(ACCEPTED)
+                    outcomes.append(Unknown("the answer was lost") if self.lost(number) else ACCEPTED)
             return outcomes
         finally:
             self.in_flight -= 1
+
+    async def confirm(self, events: Sequence[Event]) -> list[bool | None]:
+        """Whether each event was accepted, or what `confirms` says."""
+        self.confirmed += [event.id for event in events]
+        return [self.confirms(event.id) if self.confirms else event.id in self.ids for event in events]
 
     async def close(self) -> None:
         """Nothing to close."""

@@ -24,6 +24,7 @@ from cdi_cli.cli import (
     dlq_explain,
     dlq_export,
     dlq_replay,
+    dlq_settle,
     erase,
     init,
     ledger,
@@ -32,6 +33,8 @@ from cdi_cli.cli import (
     plan_impact,
     plan_import,
     plan_schema,
+    preview,
+    push,
     runs,
     sandbox,
     schedule,
@@ -114,8 +117,10 @@ def _version(is_asked: bool) -> None:
 app.command("init", short_help="Make a new project")(init.init)
 app.command("check", short_help="Test settings, plan, secrets and both sides")(check.check)
 app.command("validate", short_help="Check the plan, its mapping, fixtures or events")(validate.validate)
+app.command("preview", short_help="Show what one record would be sent as, and why")(preview.preview)
 app.command("backfill", short_help="Send a window of history, once")(backfill.backfill)
 app.command("sync", short_help="Send what changed since the last sync")(sync.sync)
+app.command("push", short_help="Send ready-made events of a file")(push.push)
 app.command("schedule", short_help="Print a unit for cron, systemd and others")(schedule.schedule)
 app.command("runs", short_help="Show the history of runs")(runs.runs)
 app.command("status", short_help="Show how far each pipeline is")(status.status)
@@ -126,6 +131,7 @@ dlq_app.command("explain", short_help="Explain what failed and what to do next")
 dlq_app.command("recheck", short_help="Tell which would pass now")(dlq_replay.recheck)
 dlq_app.command("replay", short_help="Send them by the present plan")(dlq_replay.replay)
 dlq_app.command("drop", short_help="Give dead letters up for good")(dlq_drop.drop)
+dlq_app.command("settle", short_help="Decide that events in doubt did arrive")(dlq_settle.settle)
 dlq_app.command("export", short_help="Write them to a file for other programs")(dlq_export.export)
 app.add_typer(ledger_app, name="ledger")
 ledger_app.command("show", short_help="Show what was sent for one entity or event")(ledger.show)

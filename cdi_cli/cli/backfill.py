@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cdi_cli.cli.options import ConfigOption, JsonOption, LogFileOption, PipelineOption
+from cdi_cli.cli.options import ConfigOption, JsonOption, LogFileOption, PipelineOption, WithheldOption
 
 if TYPE_CHECKING:
     pass
@@ -44,6 +44,7 @@ def backfill(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished backfill")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Drop the unfinished backfill and begin anew")] = False,
+    withheld: WithheldOption = None,
     as_json: JsonOption = False,
     log_file: LogFileOption = None,
 ) -> None:
@@ -74,6 +75,7 @@ def backfill(
         rate=rate,
         limit=limit,
         is_dry=dry_run,
+        withheld=withheld,
         is_json=as_json,
     )
     raise typer.Exit(run(project, options))

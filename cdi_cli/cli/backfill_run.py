@@ -6,6 +6,7 @@ import asyncio
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from cdi_cli.cli import output
@@ -24,6 +25,7 @@ from cdi_cli.pipeline.opening import Opened, open_pipeline
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.pipeline.report import Report, exit_code
 from cdi_cli.pipeline.stop import Stop, on_signals
+from cdi_cli.pipeline.withheld import withheld_file
 from cdi_cli.pipeline.work import Hooks
 from cdi_cli.secrets import REDACTOR
 from cdi_cli.state import open_store
@@ -51,6 +53,7 @@ class Options:
     rate: float | None = None
     limit: int | None = None
     is_dry: bool = False
+    withheld: Path | None = None
     is_json: bool = False
 
     @property
@@ -162,14 +165,15 @@ async def _backfill(
             f"{verb} {options.pipeline} -> {destination}: {window.since} .. {window.until}, plan {job.spec.plan_version}",
         )
 
-    hooks = Hooks(on_job, users.see if options.is_dry else (lambda _items: None))
+    listing = withheld_file(options.withheld, pipeline=options.pipeline, destination=destination)
     async with open_pipeline(project, options.pipeline, destination) as opened:
         configured = request.rate or opened.destination.limits.events_per_second
         if options.is_dry:
             store = cast("Store", DryStore(None if isinstance(store, DryStore) else store))
             opened.destination = DryDestination(opened.destination)
             request = replace(request, rate=float("inf"), mode="auto")
-        with on_signals(stop), display(progress, talk):
+        with listing as on_withheld, on_signals(stop), display(progress, talk):
+            hooks = Hooks(on_job, users.see if options.is_dry else (lambda _items: None), on_withheld)
             report, error = await run_backfill(opened, store, request, progress, stop, hooks)
         more = _estimate(report, users, configured, opened) if options.is_dry else {}
     if not options.is_json:

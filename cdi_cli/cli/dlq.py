@@ -41,6 +41,7 @@ def list_(
     until: UntilOption = None,
     run: RunOption = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many, newest first")] = SHOWN_MAX,
+    in_doubt: Annotated[bool, typer.Option("--in-doubt", help="Only what may have arrived: see `cdi dlq settle`")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List dead letters: records and events that could not be delivered.
@@ -51,8 +52,10 @@ def list_(
     from cdi_cli.cli.closing import say
     from cdi_cli.cli.dlq_letters import letter_json, letters_table, reasons_table
     from cdi_cli.cli.state_file import open_reader
+    from cdi_cli.state._base import IN_DOUBT
 
     named = tuple(numbers or ())
+    reason = IN_DOUBT if in_doubt else reason
     choice = Choice(named, reason, event, stream, destination, pipeline, entity, since, until, run, limit)
     with open_reader(config) as store:
         find_numbers(store, choice)

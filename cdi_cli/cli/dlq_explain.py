@@ -86,6 +86,7 @@ def explain(
 STAGES = {
     "read": "reading the record",
     "plan": "the check against the tracking plan",
+    "route": "routing: a rule of the pipeline holds it back",
     "encode": "encoding it for the destination",
     "send": "sending it: the destination said no",
 }
@@ -148,7 +149,7 @@ def _next(explained: Explanation, config_flag: str) -> list[str]:
         return [*lines, f"           it cannot be replayed: {explained.why_stuck}; `cdi dlq drop {stored.id}` gives it up"]
     for verb, what in (("recheck", "tells whether it would pass now"), ("replay", "sends it")):
         lines.append(f"           `{output.command()} dlq {verb} {stored.id}{config_flag}` {what}")
-    if stored.letter.stage != "send":
+    if stored.letter.stage not in ("route", "send"):
         lines.append("           a record that is corrected in the shop is sent by the next sync, and this leaves by itself")
     return lines
 

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from cdi_cli.state._base import StoredDeadLetter
 
 ADVICE = {
+    "in_doubt": "look in the destination whether it arrived: if so `cdi dlq settle`, if not `cdi dlq replay`",
     "plan_violation": "correct the record in the shop, or the event's rule in the tracking plan",
     "unplanned_event": "plan an event with this trigger, or set `unplanned_events: ignore` in `plan.yaml`",
     "unreadable_record": "the record differs from the platform's documented shape; look at it with `cdi dlq show --payload`",
     "refund_without_order": "no order names this payment; it was deleted, or the payment was made outside the shop",
     "destination_refused": "the destination answered that it will not take this event; see its message above",
+    "quarantine": "look at it; `cdi dlq replay` releases it, `cdi dlq drop` gives it up",
+    "blocked": "it stays here while the rule stands: change the pipeline's `routing`, then `cdi dlq replay` it",
     "no_longer_made": "put the event back into the plan, or drop this with `cdi dlq drop`",
 }
 ADVICE_OTHERWISE = "correct the record or the mapping named above, then `cdi dlq replay` it"
@@ -27,7 +30,7 @@ ADVICE_OTHERWISE = "correct the record or the mapping named above, then `cdi dlq
 
 def advice(reason: str) -> str:
     """What to do about a reason, in one line."""
-    return ADVICE.get(reason, ADVICE_OTHERWISE)
+    return ADVICE.get(reason.partition(":")[0], ADVICE_OTHERWISE)
 
 
 def letter_json(stored: StoredDeadLetter, *, has_payload: bool = False) -> dict[str, Any]:

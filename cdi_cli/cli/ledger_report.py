@@ -14,11 +14,14 @@ WORDS = {
     "changed_since": "its content changed since; the next run that reads the record sends it",
     "before_first_sight": "it happened before the first backfill or sync looked (see `cdi backfill --since`)",
     "beyond_retention": "it is older than the ledger is kept (`ledger: {keep: ...}`)",
-    "not_routed": "the plan does not send this event to this destination",
+    "not_routed": "the plan or the pipeline's routing does not send this event to this destination",
     "no_identity": "the record names nobody it could belong to",
     "erased": "the person was erased (`cdi erase`) or deleted in the source",
     "delivered_before": "the same was said of the whole before",
     "unplanned_event": "the plan has no event for it",
+    "retention": "the destination no longer keeps events that old",
+    "no_identifier": "the destination has no name by which it would know the person",
+    "no_attributes": "nothing is left of the profile that the destination takes",
 }
 
 
@@ -41,15 +44,19 @@ def view_lines(view: View) -> Iterator[str]:
 
 def _line(line: Line) -> Iterator[str]:
     name = f"  {line.event}: " if line.event else "  "
-    if line.state == "sent":
-        state = {True: ", content as now", False: ", content has changed since", None: ""}[line.is_current]
-        yield f"{name}sent by run {line.run}, begun {line.run_started_at}, under plan {line.plan_version}{state}"
-    elif line.dead_letter is not None:
-        yield f"{name}not sent: in the dead letters (`cdi dlq show {line.dead_letter}`)"
-    else:
-        yield f"{name}not sent: {why_text(line)}"
+    yield f"{name}{line_words(line)}"
     if line.event_id:
         yield f"    {line.event_id}"
+
+
+def line_words(line: Line) -> str:
+    """What became of an event, in words."""
+    if line.state == "sent":
+        state = {True: ", content as now", False: ", content has changed since", None: ""}[line.is_current]
+        return f"sent by run {line.run}, begun {line.run_started_at}, under plan {line.plan_version}{state}"
+    if line.dead_letter is not None:
+        return f"not sent: in the dead letters (`cdi dlq show {line.dead_letter}`)"
+    return f"not sent: {why_text(line)}"
 
 
 def why_text(line: Line) -> str:
@@ -59,6 +66,8 @@ def why_text(line: Line) -> str:
         return f"it would be rejected: {why}: {line.detail}"
     if why.startswith("consent:"):
         return f"consent for {why.removeprefix('consent:')} was not given"
+    if why.startswith("routing:"):
+        return f"a rule of the pipeline's routing leaves it out: {why.removeprefix('routing:')}"
     return WORDS.get(why, why)
 
 

@@ -14,6 +14,12 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", envvar="CDI_CONFIG", help="Settings file; default ./cdi.yaml", show_default=False),
 ]
+WithheldOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--withheld", help="Append a JSON line for each event that may not be sent: which, and why", show_default=False
+    ),
+]
 PipelineOption = Annotated[
     str | None,
     typer.Option("--pipeline", "-p", help="Pipeline of the settings file; needed when it has several", show_default=False),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cdi_cli.cli.options import ConfigOption, JsonOption, LogFileOption
+from cdi_cli.cli.options import ConfigOption, JsonOption, LogFileOption, WithheldOption
 
 
 def sync(
@@ -48,6 +48,7 @@ def sync(
         str | None,
         typer.Option("--metrics-file", help="Write the figures of all pipelines there, for Prometheus", show_default=False),
     ] = None,
+    withheld: WithheldOption = None,
     as_json: JsonOption = False,
     log_file: LogFileOption = None,
 ) -> None:
@@ -72,6 +73,7 @@ def sync(
         wait=wait,
         rate=rate,
         metrics_file=metrics_file,
+        withheld=withheld,
         is_json=as_json,
     )
     raise typer.Exit(run(project, options))

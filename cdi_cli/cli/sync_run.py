@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cdi_cli.cli import output
@@ -23,6 +24,8 @@ from cdi_cli.pipeline.progress import Progress
 from cdi_cli.pipeline.report import Report, exit_code
 from cdi_cli.pipeline.stop import Stop, on_signals
 from cdi_cli.pipeline.sync import COMPACT_SECONDS_MAX, SyncRequest, run_sync
+from cdi_cli.pipeline.withheld import withheld_file
+from cdi_cli.pipeline.work import Hooks
 from cdi_cli.secrets import REDACTOR
 from cdi_cli.state import open_store
 
@@ -44,6 +47,7 @@ class Options:
     wait: str | None = None
     rate: float | None = None
     metrics_file: str | None = None
+    withheld: Path | None = None
     is_json: bool = False
 
 
@@ -79,7 +83,7 @@ def run(project: Project, options: Options) -> ExitCode:
     wait_seconds = _duration(options.wait, "--wait") or 0.0
     stop = Stop()
     with open_store(project.settings.state, wait_seconds=wait_seconds) as store:
-        outcomes = asyncio.run(_all(project, request, pairs, store, stop))
+        outcomes = asyncio.run(_all(project, request, pairs, store, stop, options.withheld))
         if not stop.asked.is_set() and not any(one.code is ExitCode.STOPPED for one in outcomes):
             store.compact(seconds_max=COMPACT_SECONDS_MAX)
         tell(project, store, [one.figures() for one in outcomes], options.metrics_file)
@@ -129,19 +133,25 @@ def _duration(text: str | None, option: str) -> float | None:
 
 
 async def _all(
-    project: Project, request: SyncRequest, pairs: list[tuple[str, str]], store: Store, stop: Stop
+    project: Project, request: SyncRequest, pairs: list[tuple[str, str]], store: Store, stop: Stop, listing: Path | None
 ) -> list[Outcome]:
     """Every destination at once: each waits for its own retries only."""
     with on_signals(stop):
-        return list(await asyncio.gather(*(_one(project, request, pair, store, stop) for pair in pairs)))
+        return list(await asyncio.gather(*(_one(project, request, pair, store, stop, listing) for pair in pairs)))
 
 
-async def _one(project: Project, request: SyncRequest, pair: tuple[str, str], store: Store, stop: Stop) -> Outcome:
+async def _one(
+    project: Project, request: SyncRequest, pair: tuple[str, str], store: Store, stop: Stop, listing: Path | None
+) -> Outcome:
     pipeline, destination = pair
     try:
-        with run_context(pipeline=pipeline, destination=destination):
+        with (
+            run_context(pipeline=pipeline, destination=destination),
+            withheld_file(listing, pipeline=pipeline, destination=destination) as on_withheld,
+        ):
             async with open_pipeline(project, pipeline, destination, is_backfill=False) as opened:
-                report, error = await run_sync(opened, store, request, Progress(), stop)
+                hooks = Hooks(on_withheld=on_withheld)
+                report, error = await run_sync(opened, store, request, Progress(), stop, hooks)
     except CdiError as failure:
         return Outcome(pipeline, destination, None, failure)
     return Outcome(pipeline, destination, report, error)

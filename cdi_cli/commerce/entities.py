@@ -13,9 +13,13 @@ ConsentState = Literal["granted", "denied", "unknown"]
 
 
 class Consent(msgspec.Struct, frozen=True, gc=False):
-    """What a person agreed to, by configured category; a category without a value in the record is "unknown"."""
+    """What a person agreed to, by configured category; a category without a value in the record is "unknown".
+
+    `as_of_now`: categories that an order's or cart's own record does not hold, so that the customer's present one was asked.
+    """
 
     categories: dict[str, ConsentState] = {}
+    as_of_now: tuple[str, ...] = ()
 
 
 class Address(msgspec.Struct, frozen=True, gc=False):
@@ -193,23 +197,60 @@ class Cart(msgspec.Struct, frozen=True, gc=False):
     consent: Consent = Consent()
 
 
+class Group(msgspec.Struct, frozen=True, gc=False):
+    """What a person belongs to: a business unit they order for, a store, a company; `id` differs from kind to kind."""
+
+    id: str
+    kind: Literal["business_unit", "store", "company"]
+    name: str
+
+
+Simple = str | int | float | bool
+"""The value of a product's attribute."""
+
+
+class ProductTexts(msgspec.Struct, frozen=True, gc=False):
+    """What a product is called in one locale, as far as the platform has it; `attributes` are all of them, in its words."""
+
+    name: str | None = None
+    description: str | None = None
+    url: str | None = None
+    categories: tuple[str, ...] = ()
+    attributes: dict[str, Simple] = {}
+
+
 class Product(msgspec.Struct, frozen=True, gc=False):
-    """A product of the catalogue as published now; `categories` are names from root to leaf, joined by " > "."""
+    """One sellable variant of the catalogue, as it is published now.
+
+    `id` is the SKU, else made of the ids of product and variant; `product_id` is the id of the platform's record, as in an
+    order's lines, and `group` is what the variants of one product have in common. `prices` by currency are those that
+    everybody pays now, `original_prices` those before the discount that is in force (the same without one), for the same
+    currencies. `categories` are names from root to leaf, joined by " > ". `is_in_stock`, `stock_count`: None where the shop
+    keeps no stock. `locales` has the texts in other languages, by locale. A product that is not published is to be hidden.
+    """
 
     id: str
     version: int
     created_at: Instant
     updated_at: Instant
+    product_id: str | None = None
+    group: str | None = None
     name: str | None = None
+    description: str | None = None
     key: str | None = None
     sku: str | None = None
     brand: str | None = None
     categories: tuple[str, ...] = ()
-    price: Money | None = None
+    prices: dict[str, Money] = {}
+    original_prices: dict[str, Money] = {}
     is_published: bool = True
     is_in_stock: bool | None = None
+    stock_count: int | None = None
     url: str | None = None
     image_url: str | None = None
+    images: tuple[str, ...] = ()
+    attributes: dict[str, Simple] = {}
+    locales: dict[str, ProductTexts] = {}
 
 
 Entity = Order | Customer | Cart | Product

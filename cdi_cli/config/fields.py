@@ -20,8 +20,8 @@ def field_at(model: type[BaseModel], path: KeyPath) -> FieldInfo | None:
     for part in path:
         found = None
         owner = model_in(annotation)
-        if owner is not None and isinstance(part, str) and part in owner.model_fields:
-            found = owner.model_fields[part]
+        if owner is not None and isinstance(part, str) and part in (fields := fields_of(owner)):
+            found = fields[part]
             annotation = found.annotation
         else:
             annotation = _item_of(annotation)
@@ -31,7 +31,12 @@ def field_at(model: type[BaseModel], path: KeyPath) -> FieldInfo | None:
 def keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:
     """The keys that a mapping at this path may have, when it is a model; else none."""
     owner = model_in(annotation_at(model, path))
-    return list(owner.model_fields) if owner is not None else []
+    return list(fields_of(owner)) if owner is not None else []
+
+
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model by the keys that a file has for them; Python has its own use for some (`is`, `not`)."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def annotation_at(model: type[BaseModel], path: KeyPath) -> Any:
@@ -40,7 +45,7 @@ def annotation_at(model: type[BaseModel], path: KeyPath) -> Any:
     for part in path:
         owner = model_in(annotation)
         if owner is not None and isinstance(part, str):
-            field = owner.model_fields.get(part)
+            field = fields_of(owner).get(part)
             annotation = field.annotation if field is not None else None
         else:
             annotation = _item_of(annotation)

@@ -21,9 +21,12 @@ _FIELD = re.compile(r"\{([^{}]*)\}")
 
 def check_references(document: Document, filled: dict[str, Any], known: Known) -> None:
     """Note every name that leads nowhere in the document's problems; `filled` is its data with variables replaced."""
+    regions = list(_mapping(filled.get("regions")))
     for name, pipeline in _mapping(filled.get("pipelines")).items():
         if isinstance(pipeline, dict):
             _check_pipeline(document, known, ("pipelines", name), pipeline)
+            _check_regimes(document, ("pipelines", name, "consent"), pipeline.get("consent"), regions)
+            _check_routing(document, ("pipelines", name), pipeline, regions)
 
 
 def _check_pipeline(document: Document, known: Known, path: KeyPath, pipeline: dict[str, Any]) -> None:
@@ -76,6 +79,30 @@ def _check_gates(document: Document, path: KeyPath, names: Any, destinations: di
                     f"destination `{name}` requires the consent `{category}`, which this pipeline does not read",
                     hint=f"say under `consent` where the record keeps `{category}`",
                 )
+
+
+def _check_regimes(document: Document, path: KeyPath, consent: Any, regions: list[str]) -> None:
+    """A regime for a region that there is not would never hold."""
+    for category, rule in _mapping(consent).items():
+        for region in _mapping(_mapping(rule).get("regimes")):
+            if isinstance(region, str) and region not in regions:
+                hint = suggestion(region, regions) or "this file has no `regions`"
+                here = (*path, category, "regimes", region)
+                document.problem(here, f"unknown region `{masked(region)}`", hint=hint, at_key=True)
+
+
+def _check_routing(document: Document, path: KeyPath, pipeline: dict[str, Any], regions: list[str]) -> None:
+    """A rule about a destination that the pipeline does not feed would never hold, or would keep everything back."""
+    rules, destinations = pipeline.get("routing"), pipeline.get("destinations")
+    names = [name for name in destinations if isinstance(name, str)] if isinstance(destinations, list) else []
+    for number, rule in enumerate(rules if isinstance(rules, list) else ()):
+        for part, key in (("when", "destination"), ("when", "region"), ("then", "only"), ("then", "not")):
+            value = _mapping(_mapping(rule).get(part)).get(key)
+            here = (*path, "routing", number, part, key)
+            known, noun = (regions, "region") if key == "region" else (names, "destination of this pipeline")
+            if isinstance(value, str):
+                _expect(document, here, value, known, noun)
+            _expect_each(document, here, value, known, noun)
 
 
 def _check_ids(document: Document, fields: Collection[str], path: KeyPath, forms: dict[str, Any]) -> None:

@@ -19,6 +19,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, StringConstraints
 
 from cdi_cli.config.durations import Duration, at_least
+from cdi_cli.config.privacy import RegionPolicy
+from cdi_cli.config.routing import RoutingRule
 from cdi_cli.config.types import SecretReference
 
 SLUG_PATTERN = r"^[a-z0-9_-]{1,64}$"
@@ -59,6 +61,11 @@ class IdentityPolicy(_Part):
         default="anonymous_id",
         description="What a guest's anonymousId is: the platform's session id where it kept one, or one made of the e-mail",
     )
+    link_guests: Literal["never", "verified", "always"] = Field(
+        default="verified",
+        description="Whose profile names the guest that had ordered under its e-mail address, so that the two are joined: "
+        "of customers whose address was verified, of everybody, or of nobody",
+    )
 
 
 class ConsentRule(_Part):
@@ -71,6 +78,16 @@ class ConsentRule(_Part):
     )
     granted: tuple[ConsentValue, ...] = Field(default=(True,), min_length=1, description="Values that mean yes")
     denied: tuple[ConsentValue, ...] = Field(default=(False,), description="Values that mean no")
+    customer_field: str | None = Field(
+        default=None,
+        min_length=1,
+        pattern=FIELD_PATTERN,
+        description="Where the customer's record keeps it, if elsewhere; asked, as it stands now, for orders and carts "
+        "whose own record does not say",
+    )
+    regimes: dict[Slug, Literal["opt_in", "opt_out"]] = Field(
+        default_factory=dict, description="Region of this file: the regime of this category there, if it is not the region's"
+    )
 
 
 class LifecyclePolicy(_Part):
@@ -80,6 +97,9 @@ class LifecyclePolicy(_Part):
         default="placed", description="The state that an order must have reached to be an Order Completed"
     )
     off: tuple[str, ...] = Field(default=(), description="Kinds that make no event at all, for example order.updated")
+    groups: tuple[Literal["business_unit", "store", "company"], ...] = Field(
+        default=("business_unit",), description="What people are told to belong to (group.member)"
+    )
 
 
 class SyncPolicy(_Part):
@@ -142,6 +162,9 @@ class PipelineSettings(_Part):
         default_factory=dict,
         description='Own id per event name, shared with a storefront: {Order Completed: "{entity_number}-order-completed"}',
     )
+    routing: tuple[RoutingRule, ...] = Field(
+        default=(), description="Rules in order: which events go where, as what, and which are held back"
+    )
     workers: int = Field(default=4, ge=1, le=64, description="Partitions read at the same time")
     sync: SyncPolicy = Field(default=SyncPolicy(), description="How a delta sync reads")
     breaker: BreakerPolicy = Field(default=BreakerPolicy(), description="When a run stops itself")
@@ -169,6 +192,9 @@ class Settings(_Part):
         default=None, description="File that every run's figures are written to, in Prometheus' text format"
     )
     notify: NotifyPolicy | None = Field(default=None, description="Who is told when runs fail, and when they recover")
+    regions: dict[Slug, RegionPolicy] = Field(
+        default_factory=dict, description="What counts as consent in which countries; opt_in in those of no region"
+    )
     sources: dict[Slug, Connector] = Field(min_length=1, description="Platforms that data is pulled from, by name")
     destinations: dict[Slug, Connector] = Field(min_length=1, description="Products that events are sent to, by name")
     pipelines: dict[Slug, PipelineSettings] = Field(min_length=1, description="Which source feeds which destinations")

@@ -74,7 +74,8 @@ def _show(value: Any, secret: Callable[[SecretReference], Any], text: Callable[[
         fields = _show(value.settings, secret, text)
         return {"type": value.type, **{name: each for name, each in fields.items() if name != "type"}}
     if isinstance(value, BaseModel):
-        fields = {name: getattr(value, name) for name, field in type(value).model_fields.items() if not field.exclude}
+        model = type(value).model_fields.items()
+        fields = {field.alias or name: getattr(value, name) for name, field in model if not field.exclude}
         return {name: _show(each, secret, text) for name, each in fields.items() if each is not None}
     if isinstance(value, Mapping):
         return {str(name): _show(each, secret, text) for name, each in value.items()}

@@ -11,13 +11,17 @@ from pydantic_core import ErrorDetails
 
 from cdi_cli.config.document import Document, KeyPath, dotted, value_at
 from cdi_cli.config.fields import annotation_at, choices, field_at, is_secret, keys_at
+from cdi_cli.config.privacy import REGIONAL_PATTERN
 from cdi_cli.config.problems import is_secret_name, looks_like_credential, show_value, suggestion
+from cdi_cli.config.routing import COUNTRY_PATTERN
 from cdi_cli.config.settings import CATEGORY_PATTERN, FIELD_PATTERN, SLUG_PATTERN, Settings
 from cdi_cli.secrets import MASK
 
 _SHAPES = {
     SLUG_PATTERN: "must be 1 to 64 of `a-z`, `0-9`, `_`, `-`",
     CATEGORY_PATTERN: "must be 1 to 34 characters",
+    COUNTRY_PATTERN: "must be a country (`DE`) or a region (`EU`, `EEA`)",
+    REGIONAL_PATTERN: "must be a country (`DE`), `EU`, `EEA` or `*`",
     FIELD_PATTERN: "must be a path of names and dots, for example `custom.fields.marketingConsent`",
 }
 _TYPES = {
@@ -54,12 +58,12 @@ def note_mistakes(document: Document, error: ValidationError, model: type[BaseMo
 
 
 def _path(document: Document, root: KeyPath, details: ErrorDetails) -> KeyPath:
-    """The finding's path in the document: pydantic appends names of union members, which the file does not have."""
-    path: KeyPath = (*root, *details["loc"])
-    extra = 1 if details["type"] == "missing" else 0
-    while len(path) > max(len(root), 0) and path[: len(path) - extra] not in document.values:
-        path = path[:-1]
-    return path
+    """The finding's path in the document: pydantic puts in names of union members, which the file does not have."""
+    path = root
+    for part in details["loc"]:
+        if (*path, part) in document.values:
+            path = (*path, part)
+    return (*path, details["loc"][-1]) if details["type"] == "missing" else path
 
 
 def _note(

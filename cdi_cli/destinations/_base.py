@@ -104,8 +104,21 @@ class DestinationContext:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """A request as one event alone would make it, for people to look at: secrets in `body` (JSON) are masked."""
+
+    method: str
+    url: str
+    body: bytes
+
+
+Drafter = Callable[[Event], "list[Draft] | Rejected | Filtered"]
+"""What an event would be sent as, or why it would not be: what `encode` says. Pure; the same event gives the same draft."""
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
-    """An event that a plan may send: `properties` are dotted paths (`products.sku` for a property of a list's items)."""
+    """An event that a plan may send; `properties` are their paths, as the plan walks them (`products[].sku`)."""
 
     kind: str
     type: str
@@ -190,6 +203,8 @@ class DestinationSpec:
     defaults) a function that says why an event would be refused, without a secret: what `encode` would say; None where the
     destination cannot tell. `erasure` makes of settings and a person the requests that make the product forget them; None
     where it has no such API. `confirm_after_seconds`: how long after a send `confirm` may still not find what arrived.
+    `draft` makes of settings and context a function that shows what an event would be sent as, without a secret; None where
+    the destination has to be opened to tell.
     """
 
     name: str
@@ -200,3 +215,4 @@ class DestinationSpec:
     judge: Callable[[Any], Callable[[Event], Rejected | None]] | None = None
     erasure: Callable[[Any, Person], list[ErasureRequest]] | None = None
     confirm_after_seconds: float = 0.0
+    draft: Callable[[Any, DestinationContext], Drafter] | None = None

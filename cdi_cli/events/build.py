@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from cdi_cli.commerce import Cart, Consent, Customer, Order
+from cdi_cli.commerce import Customer, Entity, Group, Product
+from cdi_cli.events.consent import ConsentPolicy, as_of_event, consent_of, country_of
 from cdi_cli.events.event import Event, EventType
+from cdi_cli.events.groups import MEMBERSHIP_SINCE
 from cdi_cli.events.identity import IdentitySettings, identity_of
 from cdi_cli.events.ids import IdFormat, content_of, event_id, key_of
 from cdi_cli.events.lifecycle import KINDS, Occurrence
 
+PRODUCT_FAMILY = "product"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -19,37 +23,56 @@ class EventBuilder:
     """Builds events of one pipeline; holds what they share (id namespace, identity policy, plan).
 
     `event_version` is the plan's major version, for Segment's Protocols; `plan` its name and whole version, which every
-    event carries as `context.trackingPlan` (None: it carries none).
+    event carries as `context.trackingPlan` (None: it carries none). `consent`: what counts as consent in which country
+    (None: only what was given).
     """
 
     def __init__(
-        self, ids: IdFormat, identity: IdentitySettings, *, event_version: int, plan: tuple[str, str] | None = None
+        self,
+        ids: IdFormat,
+        identity: IdentitySettings,
+        *,
+        event_version: int,
+        plan: tuple[str, str] | None = None,
+        consent: ConsentPolicy | None = None,
     ) -> None:
         self._ids = ids
         self._identity = identity
+        self._consent = consent
         self._protocols = {"event_version": event_version}
         self._plan = {"name": plan[0], "version": plan[1]} if plan is not None else None
 
+    @property
+    def workspace(self) -> str:
+        """What all ids of the pipeline begin with."""
+        return self._ids.workspace
+
     def build(self, occurrence: Occurrence, name: str, event_type: EventType, properties: dict[str, Any]) -> Event | None:
-        """The event, or None when the record names nobody it could belong to."""
+        """The event, or None when the record names nobody it could belong to; a product's belongs to nobody."""
         entity = occurrence.entity
-        if not isinstance(entity, (Order, Customer, Cart)):
-            return None
-        user_id, anonymous_id = identity_of(entity, self._identity)
-        if user_id is None and anonymous_id is None:
+        user_id, anonymous_id = (None, None) if isinstance(entity, Product) else identity_of(entity, self._identity)
+        if user_id is None and anonymous_id is None and not isinstance(entity, Product):
             return None
         context = self.context(entity, is_guest=user_id is None)
         body = _encode(properties)
         kind = KINDS[occurrence.kind]
         content, discriminator = content_of(body), occurrence.discriminator
-        if kind.repeats == "content":
-            content = content_of(body + _encode((user_id, anonymous_id, context)))
+        group = occurrence.subjects.get("group")
+        entity_id, created_at = entity.id, entity.created_at
+        if isinstance(group, Group):
+            context["groupId"] = group.id
+            # A membership is one thing whichever record tells of it, so nothing of the record itself is part of it.
+            entity_id, created_at = f"{user_id or anonymous_id}:{group.id}", MEMBERSHIP_SINCE
+            content = content_of(body + _encode(user_id or anonymous_id))
+            discriminator = content.hex()
+        elif kind.repeats == "content":
+            content = content_of(body + _encode((user_id, anonymous_id, _lasting(context, kind.family))))
             # The version keeps a return to an earlier content (consent given, then withdrawn again) from sharing its id.
             discriminator = f"{entity.version}-{content.hex()}"
         if self._plan is not None:
             # After the digest: a profile is not sent again because a description in the plan was corrected.
             context["trackingPlan"] = self._plan
-        made_of = {"family": kind.family, "entity_id": entity.id, "event": name}
+        made_of = {"family": kind.family, "entity_id": entity_id, "event": name}
         number = getattr(entity, "number", None)
         identifier = event_id(self._ids, **made_of, discriminator=discriminator, entity_number=number)
         place = identifier
@@ -71,19 +94,21 @@ class EventBuilder:
             body=body,
             family=kind.family,
             entity_id=entity.id,
-            created_at=entity.created_at,
+            created_at=created_at,
             key=key_of(place),
             content=content,
             whole_key=key_of(whole) if whole is not None and kind.has_whole else None,
         )
 
-    def context(self, entity: Order | Customer | Cart, *, is_guest: bool) -> dict[str, Any]:
+    def context(self, entity: Entity, *, is_guest: bool) -> dict[str, Any]:
         """The Segment `context`: locale, consent, group, store, channel, country, and a guest's e-mail as a trait."""
         context: dict[str, Any] = {"protocols": self._protocols}
+        if isinstance(entity, Product):
+            return context
         if entity.locale:
             context["locale"] = entity.locale
         if entity.consent.categories:
-            context["consent"] = {"categoryPreferences": preferences(entity.consent)}
+            context["consent"] = consent_of(entity.consent, country_of(entity), self._consent)
         if is_guest and entity.email:
             context["traits"] = {"email": entity.email}
         if not isinstance(entity, Customer) and entity.business_unit:
@@ -92,6 +117,31 @@ class EventBuilder:
         if shop := {place: value for place in places if (value := getattr(entity, place, None))}:
             context["shop"] = shop
         return context
+
+
+    def stamp(self, context: dict[str, Any], country: str | None, categories: Iterable[str]) -> dict[str, Any]:
+        """The context of a ready-made event with what every event of the pipeline carries.
+
+        What its `consent` says stands. Of these categories, those that it says nothing of are given in a country where
+        that counts as consent.
+        """
+        stamped = {**context, "protocols": {**context.get("protocols", {}), **self._protocols}}
+        if self._plan is not None:
+            stamped["trackingPlan"] = self._plan
+        region = self._consent.region(country) if self._consent is not None else None
+        if self._consent is None or region is None:
+            return stamped
+        said = stamped.get("consent", {})
+        given = said.get("categoryPreferences", {})
+        silent = [category for category in categories if category not in given]
+        if assumed := [category for category in silent if self._consent.regime(category, region) == "opt_out"]:
+            stamped["consent"] = {
+                **said,
+                "categoryPreferences": {**given, **dict.fromkeys(assumed, True)},
+                "assumed": [*said.get("assumed", []), *assumed],
+                "region": region,
+            }
+        return stamped
 
 
 def changed(event: Event, *, properties: dict[str, Any], name: str | None = None, context: Any = None) -> Event:
@@ -108,12 +158,16 @@ def changed(event: Event, *, properties: dict[str, Any], name: str | None = None
     )
 
 
-def preferences(consent: Consent) -> dict[str, bool]:
-    """Consent as Segment's `categoryPreferences`: true only where it was given; unknown counts as not given."""
-    return {category: state == "granted" for category, state in consent.categories.items()}
+def _lasting(context: dict[str, Any], family: str) -> dict[str, Any]:
+    """The context that makes an event a new one where it changes: not what a customer's record says beside an order's."""
+    if family == "customer" or "asOfNow" not in context.get("consent", ()):
+        return context
+    return {**context, "consent": as_of_event(context["consent"])}
 
 
 def missing_consent(event: Event, required: tuple[str, ...]) -> str | None:
-    """The first required category that the event's person has not granted, or None when all are."""
+    """The first required category that the event's person has not granted, or None when all are: a product is nobody."""
+    if event.family == PRODUCT_FAMILY:
+        return None
     given = event.context.get("consent", {}).get("categoryPreferences", {})
     return next((category for category in required if not given.get(category, False)), None)

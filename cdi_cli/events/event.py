@@ -49,6 +49,8 @@ class Event(msgspec.Struct, gc=False):
             "userId": self.user_id,
             "anonymousId": self.anonymous_id,
             "event": self.name if self.type == "track" else None,
+            "name": self.name if self.type in ("page", "screen") else None,
+            "groupId": self.context.get("groupId", self.properties.get("id")) if self.type == "group" else None,
             field: self.properties,
             "context": self.context or None,
         }

@@ -1,7 +1,8 @@
 """Identity: who an event happened to, decided by settings, the same way in every run.
 
 A known customer is a `userId`. A guest is a stable `anonymousId`: the platform's own session id where it kept one, else an
-id derived from the e-mail, so that the guest's next order meets the same profile. Both are sent when both are known.
+id derived from the e-mail, so that the guest's next order meets the same profile. Both are sent when both are known: a
+customer's profile with the id that a guest of the same address has had joins the two (`IdentitySettings.link_guests`).
 """
 
 from __future__ import annotations
@@ -21,10 +22,15 @@ _ZERO_WIDTH = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
 
 
 class IdentitySettings(msgspec.Struct, frozen=True):
-    """Which value is the user's id (customer id, or hash of the e-mail), and which a guest's (session id, or e-mail)."""
+    """Which value is the user's id (customer id, or hash of the e-mail), and which a guest's (session id, or e-mail).
+
+    `link_guests`: whose profile names the guest that had ordered under its e-mail address: nobody's, that of customers whose
+    address was verified, or everybody's. Anybody can open an account under an address that is not verified.
+    """
 
     user_id: Literal["customer_id", "email_sha256"] = "customer_id"
     guest_id: Literal["anonymous_id", "email"] = "anonymous_id"
+    link_guests: Literal["never", "verified", "always"] = "verified"
 
 
 def identity_of(entity: Customer | Order | Cart, settings: IdentitySettings) -> tuple[str | None, str | None]:
@@ -36,7 +42,15 @@ def identity_of(entity: Customer | Order | Cart, settings: IdentitySettings) -> 
     anonymous_id = entity.anonymous_id or None
     if settings.guest_id == "email" or (anonymous_id is None and user_id is None):
         anonymous_id = guest_id(entity.email) if entity.email and user_id is None else None
+    if anonymous_id is None and user_id is not None and isinstance(entity, Customer) and _is_linked(entity, settings):
+        anonymous_id = guest_id(entity.email or "")
     return user_id, anonymous_id
+
+
+def _is_linked(customer: Customer, settings: IdentitySettings) -> bool:
+    if settings.link_guests == "verified":
+        return customer.is_email_verified is True
+    return settings.link_guests == "always"
 
 
 @lru_cache(maxsize=4096)

@@ -13,7 +13,8 @@ from typing import Any, Literal
 import msgspec
 
 from cdi_cli.clock import Instant
-from cdi_cli.commerce import Cart, Customer, Entity, Order, Refund, Shipment
+from cdi_cli.commerce import Cart, Customer, Entity, Group, Order, Product, Refund, Shipment
+from cdi_cli.events.groups import GroupKind, groups_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class Kind:
 
     `repeats`: "once" per entity; "each" once per part of it (a refund, a shipment), whose id is the discriminator;
     "content" again whenever the mapped content changes, the content hash is then the discriminator. `has_whole`: one without
-    a discriminator speaks for the whole entity, and parts that become known later say nothing new.
+    a discriminator speaks for the whole entity, and parts that become known later say nothing new. `told_by`: families of
+    records that it comes of, where that is not its own.
     """
 
     name: str
@@ -30,6 +32,12 @@ class Kind:
     repeats: Literal["once", "each", "content"]
     description: str
     has_whole: bool = False
+    told_by: frozenset[str] = frozenset()
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The families of records that this comes of."""
+        return self.told_by or frozenset({self.family})
 
     @property
     def family(self) -> str:
@@ -48,15 +56,24 @@ KINDS: dict[str, Kind] = {
         Kind("order.cancelled", {"order": Order}, "once", "An order was cancelled"),
         Kind("order.refunded", {"order": Order, "refund": Refund}, "each", "Money of an order went back"),
         Kind("order.fulfilled", {"order": Order, "shipment": Shipment}, "each", "Goods of an order were shipped", True),
+        Kind(
+            "group.member",
+            {"group": Group},
+            "content",
+            "Somebody orders for a business unit (or belongs to a store, a company: a setting)",
+            told_by=frozenset({"order", "customer"}),
+        ),
+        Kind("product.snapshot", {"product": Product}, "content", "A product of the catalogue has this content now"),
     )
 }
 
 
 class LifecycleSettings(msgspec.Struct, frozen=True):
-    """Which state of an order counts as Order Completed, and which kinds are off altogether."""
+    """Which state of an order counts as Order Completed, which kinds are off altogether, and which groups are told of."""
 
     order_completed: Literal["placed", "paid", "fulfilled"] = "placed"
     off: tuple[str, ...] = ()
+    groups: tuple[GroupKind, ...] = ("business_unit",)
 
 
 class Occurrence(msgspec.Struct, frozen=True, gc=False):
@@ -79,11 +96,11 @@ def occurrences(entity: Entity, settings: LifecycleSettings) -> list[Occurrence]
     if isinstance(entity, Order):
         found = _of_order(entity, settings)
     elif isinstance(entity, Customer):
-        found = _of_customer(entity)
+        found = _of_customer(entity, settings)
     elif isinstance(entity, Cart):
         found = _of_cart(entity)
     else:
-        found = iter(())
+        found = iter((Occurrence("product.snapshot", entity.updated_at, entity, {"product": entity}),))
     return [occurrence for occurrence in found if occurrence.kind not in settings.off]
 
 
@@ -103,6 +120,8 @@ def _of_order(order: Order, settings: LifecycleSettings) -> Iterator[Occurrence]
         yield Occurrence("order.refunded", refund.at, order, {"order": order, "refund": refund}, refund.id)
     if order.is_cancelled:
         yield Occurrence("order.cancelled", order.cancelled_at or order.updated_at, order, subjects)
+    for group in groups_of(order, settings.groups):
+        yield Occurrence("group.member", order.placed_at, order, {"group": group}, group.id)
 
 
 def _is_completed(order: Order, settings: LifecycleSettings) -> bool:
@@ -113,10 +132,12 @@ def _is_completed(order: Order, settings: LifecycleSettings) -> bool:
     return True
 
 
-def _of_customer(customer: Customer) -> Iterator[Occurrence]:
+def _of_customer(customer: Customer, settings: LifecycleSettings) -> Iterator[Occurrence]:
     subjects = {"customer": customer}
     yield Occurrence("customer.profile", customer.updated_at, customer, subjects)
     yield Occurrence("customer.created", customer.created_at, customer, subjects)
+    for group in groups_of(customer, settings.groups):
+        yield Occurrence("group.member", customer.updated_at, customer, {"group": group}, group.id)
 
 
 def _of_cart(cart: Cart) -> Iterator[Occurrence]:

@@ -1,6 +1,10 @@
 """Delivery: batches leave paced and a few at a time; a refused batch is halved down to the event that spoils it.
 
 A batch keeps its place in flight until its outcome is durably settled, so a crash can repeat at most the batches in flight.
+
+A destination that cannot recognise a repeat is sent nothing blindly: what is about to be sent is noted first (`intents`),
+and an event of which it is unknown whether it arrived is looked for there. What is there counts as delivered, what is not is
+sent, and where nobody can tell the event waits in the dead letters for a person to decide.
 """
 
 from __future__ import annotations
@@ -8,14 +12,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from cdi_cli.destinations import Accepted, Destination, Limits, Outcome, PartialDeliveryError, Rejected
-from cdi_cli.errors import RefusedError, StoppedError
+from cdi_cli.destinations import (
+    ACCEPTED,
+    Accepted,
+    Destination,
+    Limits,
+    Outcome,
+    PartialDeliveryError,
+    Rejected,
+    Unknown,
+)
+from cdi_cli.errors import CdiError, LostAnswerError, RefusedError, StoppedError
 from cdi_cli.pipeline.breaker import Breaker
 from cdi_cli.pipeline.items import Outgoing, add_counts
 from cdi_cli.pipeline.pace import Pacer
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.pipeline.settle import OpenPage, Settler
-from cdi_cli.state._base import CountKey, Counts, DeadLetter, LedgerEntry
+from cdi_cli.state._base import IN_DOUBT, CountKey, Counts, DeadLetter, LedgerEntry
 
 CONTENT_REFUSALS = frozenset({400, 413, 415, 422})
 """Statuses that concern what a batch holds; any other refusal concerns the account or the address and stops the run."""
@@ -43,6 +56,11 @@ def cut(outgoing: Sequence[Outgoing], limits: Limits) -> list[list[Outgoing]]:
     return batches
 
 
+def _in_doubt(outcome: Outcome) -> Outcome:
+    """What is unknown for good waits for a person's decision."""
+    return Rejected(IN_DOUBT, outcome.detail) if isinstance(outcome, Unknown) else outcome
+
+
 class Deliverer:
     """Sends the batches of one run; `send()` returns once a place in flight is free, the rest happens in the background."""
 
@@ -55,6 +73,9 @@ class Deliverer:
         letter: Callable[[str, Outgoing, Rejected], DeadLetter],
         on_settled: Callable[[Sequence[Outgoing]], None] = lambda _items: None,
         breaker: Breaker | None = None,
+        *,
+        is_idempotent: bool = True,
+        confirm_after_seconds: float = 0.0,
     ) -> None:
         self._destination = destination
         self._settler = settler
@@ -63,13 +84,18 @@ class Deliverer:
         self._letter = letter
         self._on_settled = on_settled
         self._breaker = breaker or Breaker()
+        self._is_idempotent = is_idempotent
+        self._confirm_after_seconds = confirm_after_seconds
         self._places = asyncio.Semaphore(destination.limits.in_flight)
         self._tasks: set[asyncio.Task[None]] = set()
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()
 
-    async def send(self, page: OpenPage, batch: list[Outgoing]) -> None:
-        """Start delivering a batch; waits for the pace and for a free place, raises what an earlier batch failed with."""
+    async def send(self, page: OpenPage, batch: list[Outgoing], *, is_doubtful: bool = False) -> None:
+        """Start delivering a batch; waits for the pace and for a free place, raises what an earlier batch failed with.
+
+        `is_doubtful`: an earlier run may have sent these events; they are looked for first.
+        """
         await self._places.acquire()
         try:
             self._raise_failure()
@@ -79,7 +105,7 @@ class Deliverer:
             self._places.release()
             raise
         page.waiting += 1
-        task = asyncio.create_task(self._deliver(page, batch))
+        task = asyncio.create_task(self._deliver(page, batch, is_doubtful=is_doubtful))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -93,9 +119,12 @@ class Deliverer:
         for task in self._tasks:
             task.cancel()
 
-    async def _deliver(self, page: OpenPage, batch: list[Outgoing]) -> None:
+    async def _deliver(self, page: OpenPage, batch: list[Outgoing], *, is_doubtful: bool) -> None:
         try:
-            found = await self._outcomes(page, batch)
+            if self._is_idempotent:
+                found = await self._outcomes(page, batch)
+            else:
+                found = await self._outcomes_once(page, batch, is_doubtful=is_doubtful)
             await self._settle(page, found)
             self._on_settled(batch)
             self._pacer.went_well()
@@ -107,15 +136,49 @@ class Deliverer:
         finally:
             self._places.release()
 
+    async def _outcomes_once(self, page: OpenPage, batch: list[Outgoing], *, is_doubtful: bool) -> list[Found]:
+        """Each event with its outcome, of a destination where a repeat does harm."""
+        known: list[Found] = []
+        if is_doubtful:
+            known, batch = await self._look_for(batch)
+        if batch:
+            await self._settler.intend(page, [item.entry() for item in batch])
+            found = await self._outcomes(page, batch)
+            unknown = [item for item, outcome in found if isinstance(outcome, Unknown)]
+            known += [(item, outcome) for item, outcome in found if not isinstance(outcome, Unknown)]
+            if unknown:
+                await asyncio.sleep(self._confirm_after_seconds)
+                looked_for, missing = await self._look_for(unknown)
+                known += looked_for
+                again = await self._outcomes(page, missing) if missing else []
+                known += [(item, _in_doubt(outcome)) for item, outcome in again]
+        return known
+
+    async def _look_for(self, batch: list[Outgoing]) -> tuple[list[Found], list[Outgoing]]:
+        """What is certain of events in doubt: those that are there, or that nobody can tell of; and those to be sent."""
+        found: list[Found] = []
+        missing: list[Outgoing] = []
+        for item, is_there in zip(batch, await self._destination.confirm([item.event for item in batch]), strict=True):
+            if is_there is None:
+                found.append((item, _in_doubt(Unknown("it may have arrived before the answer was lost"))))
+            elif is_there:
+                found.append((item, ACCEPTED))
+            else:
+                missing.append(item)
+        return found, missing
+
     async def _outcomes(self, page: OpenPage, batch: list[Outgoing]) -> list[Found]:
         """Each event with its outcome, halving what is refused as a whole."""
         found: list[Found] = []
         try:
             refusal = await self._attempt(batch, found)
-        except BaseException:
+        except BaseException as error:
             self._keep_accepted(page, found)
+            if isinstance(error, CdiError) and not isinstance(error, LostAnswerError):
+                self._take_back(page, batch, found)
             raise
         if refusal and len(batch) >= ALL_BAD_MIN and all(isinstance(outcome, Rejected) for _, outcome in found):
+            self._take_back(page, batch, found)
             raise RefusedError(
                 f"every one of {len(batch)} events was refused: {refusal.message}",
                 status=refusal.status,
@@ -149,6 +212,12 @@ class Deliverer:
             await self._attempt(batch[middle:], found)
         return failure
 
+    def _take_back(self, page: OpenPage, batch: Sequence[Outgoing], found: Sequence[Found]) -> None:
+        """Nothing of this batch went out but what has an outcome: the next run need not look for the rest."""
+        if not self._is_idempotent:
+            undecided = {item.event.key for item, outcome in found if isinstance(outcome, Unknown)}
+            self._settler.withdraw(page, [item.event.key for item in batch if item.event.key not in undecided])
+
     def _keep_accepted(self, page: OpenPage, found: Sequence[Found]) -> None:
         """Remember what was accepted before another part failed, so that the next run does not send it again."""
         accepted = [item for item, outcome in found if isinstance(outcome, Accepted)]
@@ -172,7 +241,9 @@ class Deliverer:
                 delivered.append(item.entry())
             counts[key] = counts.get(key, 0) + 1
         self._breaker.note(0, len(dead))
-        await self._settler.batch(page, delivered, dead, counts)
+        # What is in doubt stays noted: whoever decides about its letter needs to know what the ledger would get.
+        withdrawn = [] if self._is_idempotent else [letter.place for letter in dead if letter.reason != IN_DOUBT]
+        await self._settler.batch(page, delivered, dead, counts, withdrawn)
 
     def _raise_failure(self) -> None:
         if self.failure is not None:

@@ -13,10 +13,10 @@ from hashlib import blake2b
 
 from cdi_cli.checks import Check
 from cdi_cli.clock import SYSTEM_CLOCK, Instant
-from cdi_cli.destinations import ACCEPTED, Destination, Outcome, Rejected
+from cdi_cli.destinations import ACCEPTED, Destination, Filtered, Outcome, Rejected
 from cdi_cli.events import Event
 from cdi_cli.pipeline.items import Outgoing, add_counts
-from cdi_cli.state._base import Counts, Job, JobKind, JobSpec, KnownLetter, Partition, Settlement, Store
+from cdi_cli.state._base import Counts, Job, JobKind, JobSpec, KnownLetter, LedgerEntry, Partition, Settlement, Store
 
 
 class DryDestination:
@@ -30,13 +30,17 @@ class DryDestination:
         """The real destination's checks."""
         return await self._destination.check()
 
-    def encode(self, event: Event) -> bytes | Rejected:
+    def encode(self, event: Event) -> bytes | Rejected | Filtered:
         """The real destination's encoding."""
         return self._destination.encode(event)
 
     async def send(self, events: Sequence[bytes]) -> list[Outcome]:
         """Accept every event, sending none."""
         return [ACCEPTED] * len(events)
+
+    async def confirm(self, events: Sequence[Event]) -> list[bool | None]:
+        """Nothing is looked for: nothing is sent."""
+        return [False] * len(events)
 
     async def close(self) -> None:
         """Close the real destination."""
@@ -57,6 +61,10 @@ class DryStore:
     def find_job(self, _pipeline: str, _destination: str, _kind: JobKind = "backfill") -> Job | None:
         """None: a dry run always looks at the whole window."""
         return None
+
+    def jobs(self, _pipeline: str, _destination: str, _kind: JobKind = "backfill") -> list[Job]:
+        """None, either."""
+        return []
 
     def create_job(self, spec: JobSpec, partitions: Sequence[Partition]) -> Job:
         """A job that exists only in memory, numbered 0."""
@@ -79,6 +87,10 @@ class DryStore:
     def letters(self, source: str, destination: str, places: Iterable[bytes]) -> Mapping[bytes, KnownLetter]:
         """What the real queue holds; nothing where there is none."""
         return self._ledger.letters(source, destination, places) if self._ledger else {}
+
+    def doubts(self, source: str, destination: str, places: Iterable[bytes]) -> Mapping[bytes, LedgerEntry]:
+        """What is in doubt there; nothing where there is no checkpoint file."""
+        return self._ledger.doubts(source, destination, places) if self._ledger else {}
 
     def forgotten_before(self, source: str, destination: str, family: str) -> Instant | None:
         """What the real ledger has forgotten; nothing where there is none."""

@@ -145,7 +145,7 @@ def _steps(path: str) -> tuple[str | int, ...]:
 
 def _held_at(letter: DeadLetter, path: str) -> Held:
     value = dig(msgspec.json.decode(letter.record or b"null"), _steps(path))
-    return Held(path, _kind(value), _plain(value))
+    return Held(path, _kind(value), plain_value(value))
 
 
 async def _occurrence(project: Project, stored: StoredDeadLetter, event: PlannedEvent) -> Occurrence | None:
@@ -197,25 +197,26 @@ def _inside(planned: Property, step: str | int, roots: Mapping[str, Any]) -> dic
         elements = roots.get("item")
         is_there = isinstance(elements, Sequence) and step < len(elements)
         return {**roots, "item": elements[step] if is_there and elements is not None else None}
-    values = (_dig(roots.get(path.root), path.steps) for path in planned.sources)
+    values = (dig_path(roots.get(path.root), path.steps) for path in planned.sources)
     return (
         {**roots, "item": next((value for value in values if value is not None), None)} if planned.sources else dict(roots)
     )
 
 
 def _held_from(path: str, value: Any, steps: tuple[Step, ...]) -> Held:
-    found = _dig(value, steps)
-    return Held(path, _kind(found), _plain(found))
+    found = dig_path(value, steps)
+    return Held(path, _kind(found), plain_value(found))
 
 
-def _dig(value: Any, steps: tuple[Step, ...]) -> Any:
+def dig_path(value: Any, steps: tuple[Step, ...]) -> Any:
+    """What stands at the end of a plan's path, in an entity or in a raw record; None where nothing does."""
     for step in steps:
         is_entity = isinstance(value, msgspec.Struct) and isinstance(step, str)
         value = getattr(value, str(step), None) if is_entity else dig(value, (step,))
     return value
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """A value as JSON has it; an amount as people write it."""
     return f"{value.decimal()} {value.currency}" if isinstance(value, Money) else msgspec.to_builtins(value)
 

@@ -18,6 +18,7 @@ from cdi_cli.commerce import Order
 from cdi_cli.events import KINDS, Event, LifecycleSettings, occurrences, updated
 from cdi_cli.pipeline.impact_map import PlanMapper, origins, passed
 from cdi_cli.pipeline.partition import GROUP_RECORDS
+from cdi_cli.plan.model import holder_of
 from cdi_cli.sources import Departed, Nothing, Reading, Source, Unreadable
 from cdi_cli.state._base import StoredDeadLetter
 
@@ -96,10 +97,10 @@ class LetterStudy:
             return "unknown"
         message = msgspec.json.decode(stored.letter.event)
         kind = message.get("type", "")
-        rule = self._candidate.rule(kind, message.get("event", kind))
+        rule = self._candidate.rule(kind, message.get("event") or message.get("name") or kind)
         if rule is None:
             return "unknown"
-        properties = message.get("traits" if kind == "identify" else "properties", {})
+        properties = message.get(holder_of(kind), {})
         return "passes" if passed(rule, properties) is not None else "rejected"
 
 

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from cdi_cli.events import Event, EventBuilder, IdFormat, Occurrence, missing_consent
+from cdi_cli.events import Event, Occurrence, missing_consent
 from cdi_cli.pipeline.project import Project
-from cdi_cli.pipeline.shaping import identity_of, required_consent
-from cdi_cli.plan import CompiledPlan, EventRule, judge
+from cdi_cli.pipeline.routing import Rules, rules_of
+from cdi_cli.pipeline.shaping import builder_of, required_consent
+from cdi_cli.plan import CompiledPlan, EventRule, Route, judge
 from cdi_cli.sources import Joined, Reading
 
 Made = tuple[Event, EventRule, dict[str, Any]]
 """An event, the rule that it was made by, its properties."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What stands between the events of a pipeline and one of its destinations."""
+
+    required: tuple[str, ...]
+    routes: Mapping[str, Route]
+    rules: Rules | None
+
+    def gets(self, event: Event) -> bool:
+        """Whether an event that keeps to the plan goes there."""
+        route = self.routes.get(event.name)
+        if route is not None and not route.is_sent:
+            return False
+        ruling = self.rules(event) if self.rules is not None else None
+        return (ruling is None or ruling.outcome == "sent") and missing_consent(event, self.required) is None
 
 
 class PlanMapper:
@@ -24,23 +43,29 @@ class PlanMapper:
         self._plan = plan
         rules = [*plan.others, *(rule for kind in plan.kinds for rule in plan.rules(kind))]
         self._by_name: dict[tuple[str, str], EventRule] = {(rule.type, rule.name): rule for rule in rules}
-        self._builder = EventBuilder(
-            IdFormat(settings.workspace, chosen.source, dict(chosen.ids)),
-            identity_of(chosen.identity),
-            event_version=plan.major_version,
-        )
-        self._required = {required_consent(settings, pipeline, name) for name in chosen.destinations}
+        self._builder = builder_of(settings, pipeline, plan, is_stamped=False)
+        self._targets = [
+            _Target(
+                required_consent(settings, pipeline, name),
+                plan.routes(name, settings.destinations[name].type),
+                rules_of(settings, pipeline, name, plan),
+            )
+            for name in chosen.destinations
+        ]
 
     def rule(self, event_type: str, name: str) -> EventRule | None:
         """The plan's rule for an event, None when it has none."""
         return self._by_name.get((event_type, name))
 
     def events(self, occurrence: Occurrence, record: bytes) -> Iterator[Made]:
-        """The events that the plan makes of an occurrence, for people who can be told apart and have consented."""
+        """The events that the plan makes of an occurrence, as far as some destination gets them.
+
+        They are about people who can be told apart and have consented, and neither the plan nor a rule keeps them back.
+        """
         for rule in self._plan.rules(occurrence.kind):
             properties = rule.map(occurrence, record)
             event = self._builder.build(occurrence, rule.name, rule.type, properties)
-            if event is not None and any(missing_consent(event, required) is None for required in self._required):
+            if event is not None and any(target.gets(event) for target in self._targets):
                 yield event, rule, properties
 
 

@@ -1,8 +1,8 @@
 """Issuing: from a group of records to events that may be sent.
 
-erased people and what is no news out -> map, as the plan says -> dedupe against the ledger -> check -> consent -> route ->
-encode -> dedupe against the dead letters. Pure but for a look into the ledger and the queue; every branch ends in an
-`Issue`, never in an exception.
+erased people and what is no news out -> map, as the plan says -> dedupe against the ledger -> what a rule sends elsewhere or
+filters out -> check -> consent -> what a rule holds back out -> route -> encode -> dedupe against the dead letters. Pure but
+for a look into the ledger and the queue; every branch ends in an `Issue`, never in an exception.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cdi_cli.clock import Instant
-from cdi_cli.commerce import Order
-from cdi_cli.destinations import Destination, Rejected
+from cdi_cli.commerce import Order, Product
+from cdi_cli.destinations import Destination, Filtered, Rejected
 from cdi_cli.events import (
     KINDS,
     Event,
@@ -20,6 +20,7 @@ from cdi_cli.events import (
     LifecycleSettings,
     Occurrence,
     changed,
+    country_of,
     customer_subject,
     email_subject,
     missing_consent,
@@ -27,29 +28,35 @@ from cdi_cli.events import (
     subjects_of,
     updated,
 )
+from cdi_cli.pipeline.contacts import Contacts
 from cdi_cli.pipeline.erase_letters import mentions
 from cdi_cli.pipeline.items import IN_DEAD_LETTERS, Issue, Outgoing
 from cdi_cli.pipeline.letters import event_letter, kind_letter, record_letter, record_place
+from cdi_cli.pipeline.routing import Rules, Ruling
 from cdi_cli.pipeline.scope import Scope
 from cdi_cli.plan import CompiledPlan, EventRule, Route, Violation, judge
 from cdi_cli.sources import Departed, Joined, Nothing, Reading, Unreadable
 from cdi_cli.state._base import DeadLetter, Departure, KnownLetter, Stage
 
+NEVER_PUBLISHED = "never_published"
 Candidate = tuple[Event, EventRule, bytes, Occurrence]
 LookUp = Callable[[str, Mapping[bytes, Instant]], Mapping[bytes, bytes]]
 """(family, event keys with their entity's creation time) -> content of those delivered before."""
 Letters = Callable[[Iterable[bytes]], Mapping[bytes, KnownLetter]]
 """Places of the dead-letter queue -> what lies there."""
+Doubts = Callable[[Iterable[bytes]], Mapping[bytes, object]]
+"""Event keys -> those that an earlier run was sending when it ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
     """Turns records into outgoing events for one pipeline and one destination.
 
-    `routes`: how events go to this destination, for those that do not go as they are. `scope`: what is news (None:
-    everything). `letters`: what the dead-letter queue holds; an equal letter is no news and is not written again, nor its
-    event sent. `erased`: hashed names of people about whom nothing is sent. `on_their_way`: keys of events issued but not
-    yet settled, which the ledger cannot know; `settled()` takes them out.
+    `routes`: how the plan lets events go to this destination, for those that do not go as they are; `rules`: the pipeline's
+    routing (None: it has none); `contacts`: how e-mail addresses and phone numbers go there (None: as they are). `scope`:
+    what is news (None: everything). `letters`: what the dead-letter queue holds; an equal letter is no news and is not
+    written again, nor its event sent. `erased`: hashed names of people about whom nothing is sent. `on_their_way`: keys of
+    events issued but not yet settled, which the ledger cannot know; `settled()` takes them out.
     """
 
     plan: CompiledPlan
@@ -60,8 +67,11 @@ class Issuer:
     delivered: LookUp
     scrub: Callable[[str, bytes], bytes | None]
     routes: Mapping[str, Route] = field(default_factory=dict)
+    rules: Rules | None = None
+    contacts: Contacts | None = None
     scope: Scope | None = None
     letters: Letters = field(default=lambda _places: {})
+    doubts: Doubts = field(default=lambda _places: {})
     erased: set[bytes] = field(default_factory=set)
     on_their_way: set[bytes] = field(default_factory=set)
 
@@ -78,7 +88,14 @@ class Issuer:
                 issue.count(stream, "", "filtered", "nothing_to_send")
         self._admit(issue, stream, candidates)
         self._leave_known_letters(issue)
+        self._part_doubtful(issue)
         return issue
+
+    def _part_doubtful(self, issue: Issue) -> None:
+        """Set apart what an earlier run was sending when it ended."""
+        if issue.outgoing and (doubts := self.doubts([item.event.key for item in issue.outgoing])):
+            issue.doubtful = [item for item in issue.outgoing if item.event.key in doubts]
+            issue.outgoing = [item for item in issue.outgoing if item.event.key not in doubts]
 
     def _take(self, issue: Issue, candidates: list[Candidate], stream: str, reading: Reading, record: bytes) -> None:
         """One reading of a record: what happened to its entity, or why there is nothing to say."""
@@ -98,7 +115,8 @@ class Issuer:
         elif self.erased and not self.erased.isdisjoint(subjects_of(reading)):
             issue.count(stream, "", "filtered", "erased")
         else:
-            issue.mended.append(record_place(stream, reading.id))
+            record_id = reading.product_id if isinstance(reading, Product) else None  # a record holds several variants
+            issue.mended.append(record_place(stream, record_id or reading.id))
             for occurrence in occurrences(reading, self.lifecycle):
                 self._map(issue, candidates, stream, record, occurrence)
 
@@ -141,6 +159,10 @@ class Issuer:
             content = known.get(event.key)
             if content is None and event.whole_key is not None and event.whole_key in known:
                 issue.count(stream, event.name, "duplicate", "delivered_before")
+                continue
+            if content is None and isinstance(occurrence.entity, Product) and not occurrence.entity.is_published:
+                issue.count(stream, event.name, "filtered", NEVER_PUBLISHED)  # nothing is there that could be hidden
+                issue.mended.append(event.key)
                 continue
             if content is None or (KINDS[event.kind].repeats == "content" and content != event.content):
                 self._finish(issue, stream, candidate)
@@ -189,6 +211,10 @@ class Issuer:
         if event.key in self.on_their_way:
             issue.count(stream, event.name, "duplicate", "same_event_twice")
             return
+        ruling = self._rule(event)
+        if ruling is not None and ruling.outcome in ("elsewhere", "filter"):
+            issue.withhold(stream, event, ruling.reason)
+            return
         violations = rule.check(event.properties)
         if violations:
             repaired = self._judge(issue, stream, candidate, violations)
@@ -196,9 +222,18 @@ class Issuer:
                 return
             event = repaired
         if self.require_consent and (category := missing_consent(event, self.require_consent)):
-            issue.count(stream, event.name, "filtered", f"consent:{category}")
+            if not self._is_withdrawal(candidate):
+                issue.withhold(stream, event, f"consent:{category}")
+                return
+            event = changed(event, properties={})
+        if ruling is not None and ruling.is_kept_back:
+            letter = self.letter(stream, event, record, Rejected(ruling.reason, ruling.detail), "route")
+            issue.reject(letter, (stream, event.name, "rejected", ruling.reason))
             return
-        encoded = self.destination.encode(self._routed(event) if self.routes else event)
+        encoded = self.destination.encode(self._routed(self._with_contacts(issue, event, candidate), ruling))
+        if isinstance(encoded, Filtered):
+            issue.count(stream, event.name, "filtered", encoded.reason)
+            return
         if isinstance(encoded, Rejected):
             letter = self.letter(stream, event, record, encoded, "encode")
             issue.reject(letter, (stream, event.name, "rejected", encoded.reason))
@@ -206,9 +241,28 @@ class Issuer:
         self.on_their_way.add(event.key)
         issue.outgoing.append(Outgoing(event, encoded, record, stream))
 
-    def _routed(self, event: Event) -> Event:
+    def _is_withdrawal(self, candidate: Candidate) -> bool:
+        """Whether the destination knows the profile of a person who does not consent any more: it has to be told."""
+        event = candidate[0]
+        return event.kind == "customer.profile" and event.key in self._known([candidate])
+
+    def _with_contacts(self, issue: Issue, event: Event, candidate: Candidate) -> Event:
+        """The event with its e-mail addresses and phone numbers as the destination takes them."""
+        entity = candidate[3].entity
+        if self.contacts is None or isinstance(entity, Product):
+            return event
+        converted, notes = self.contacts(event, country_of(entity))
+        issue.warnings.extend((event.name, note) for note in notes)
+        return converted
+
+    def _rule(self, event: Event) -> Ruling | None:
+        """What the pipeline's routing says of an event as the plan made it."""
+        return self.rules(event) if self.rules is not None else None
+
+    def _routed(self, event: Event, ruling: Ruling | None) -> Event:
         """The event as this destination is to get it; the books and the ledger know it by its own name."""
-        route = self.routes.get(event.name)
+        own = ruling.route if ruling is not None else None
+        route = own if own is not None else self.routes.get(event.name) if self.routes else None
         if route is None:
             return event
         properties = route.reshape(event.properties) if route.reshape is not None else event.properties

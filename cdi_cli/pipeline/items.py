@@ -29,15 +29,30 @@ class Outgoing:
         return LedgerEntry(event.family, event.created_at, event.key, event.content)
 
 
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """An event that may not go to a destination, without personal data: of which entity, which event, and why."""
+
+    stream: str
+    family: str
+    entity_id: str
+    event_name: str
+    event_id: str
+    reason: str
+
+
 @dataclass(slots=True)
 class Issue:
     """What a group of records came to: events to send, and everything that is decided already.
+
+    `doubtful` are events that an earlier run was sending when it ended: whether they arrived is to be found out first.
 
     `rejected` are letters, with what to count each as, that may lie in the queue already. `mended`: places of the queue
     whose letters, if there are any, these records have settled; `resolved`: numbers of letters that are mended thereby.
     """
 
     outgoing: list[Outgoing] = field(default_factory=list)
+    doubtful: list[Outgoing] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     departed: list[Departure] = field(default_factory=list)
     rejected: list[tuple[DeadLetter, CountKey]] = field(default_factory=list)
@@ -45,11 +60,17 @@ class Issue:
     resolved: list[int] = field(default_factory=list)
     counts: Counts = field(default_factory=dict)
     warnings: list[tuple[str, str]] = field(default_factory=list)
+    withheld: list[Withheld] = field(default_factory=list)
 
     def count(self, stream: str, event_name: str, outcome: OutcomeName, reason: str = "") -> None:
         """Count one item that needs no sending."""
         key = (stream, event_name, outcome, reason)
         self.counts[key] = self.counts.get(key, 0) + 1
+
+    def withhold(self, stream: str, event: Event, reason: str) -> None:
+        """Count one event that may not be sent, and note which it was."""
+        self.count(stream, event.name, "filtered", reason)
+        self.withheld.append(Withheld(stream, event.family, event.entity_id, event.name, event.id, reason))
 
     def reject(self, letter: DeadLetter, key: CountKey) -> None:
         """Note one item that cannot be delivered."""
@@ -57,7 +78,7 @@ class Issue:
 
     def total(self) -> int:
         """How many items there are."""
-        return len(self.outgoing) + len(self.rejected) + sum(self.counts.values())
+        return len(self.outgoing) + len(self.doubtful) + len(self.rejected) + sum(self.counts.values())
 
 
 def add_counts(into: Counts, counts: Counts) -> None:

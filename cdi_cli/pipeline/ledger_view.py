@@ -131,14 +131,14 @@ async def _from_source(source: Source, store: Store, ways: Sequence[Way], family
         for way in ways
     ]
     keys = {each.event.key for _, _, each_way in made for each in each_way if each.event is not None}
-    traces = _by_key(store.trace(keys)) if keys else {}
+    traces = by_key(store.trace(keys)) if keys else {}
     views: list[View] = []
     for one in found:
         view = _view_of(ways[0], family, one)
         for way, of, each_way in made:
             if of is one:
                 issue = issuer_of(way, source, store).issue(one.stream, [one.record], [[one.reading]])
-                view.lines += _lines(way, store, each_way, issue, traces)
+                view.lines += lines_of(way, store, each_way, issue, traces)
         view.other_letters = _other_letters(store, ways, view)
         views.append(view)
     return views
@@ -161,13 +161,14 @@ def _view_of(way: Way, family: str, found: _Found) -> View:
     return view
 
 
-def _lines(
+def lines_of(
     way: Way,
     store: Store,
     made: Sequence[Happening],
     issue: Issue,
     traces: Mapping[tuple[bytes, str, str], list[Trace]],
 ) -> Iterator[Line]:
+    """Every delivery of these events to the way's destination, and why each of the others is not sent; `issue` is theirs."""
     keys = [each.event.key for each in made if each.event is not None]
     letters = store.letters(way.source_name, way.destination_name, keys) if keys else {}
     outgoing = {item.event.key for item in issue.outgoing}
@@ -222,7 +223,8 @@ def _sent(line: Line, trace: Trace, *, is_current: bool | None) -> Line:
     )
 
 
-def _by_key(traces: Sequence[Trace]) -> dict[tuple[bytes, str, str], list[Trace]]:
+def by_key(traces: Sequence[Trace]) -> dict[tuple[bytes, str, str], list[Trace]]:
+    """Deliveries by ledger key, source and destination, oldest first."""
     found: dict[tuple[bytes, str, str], list[Trace]] = {}
     for trace in traces:
         found.setdefault((trace.key, trace.source, trace.destination), []).append(trace)
@@ -233,7 +235,7 @@ def _from_id(store: Store, ways: Sequence[Way], family: str, text: str, notes: l
     """What follows from the id alone."""
     view = View(ways[0].pipeline, ways[0].source_name, family, text, notes=notes)
     named = [(way, keys_of_id(way, family, text)) for way in ways]
-    traces = _by_key(store.trace({key for _, keys in named for key in keys}))
+    traces = by_key(store.trace({key for _, keys in named for key in keys}))
     for way, keys in named:
         letters = store.letters(way.source_name, way.destination_name, keys)
         for key, name in keys.items():

@@ -28,11 +28,13 @@ from cdi_cli.events import (
     occurrences,
     updated,
 )
+from cdi_cli.pipeline.contacts import Contacts, contacts_of
 from cdi_cli.pipeline.issue import Issuer
 from cdi_cli.pipeline.opening import Opened
 from cdi_cli.pipeline.project import Project
+from cdi_cli.pipeline.routing import Rules, rules_of
 from cdi_cli.pipeline.scope import Scope
-from cdi_cli.pipeline.shaping import consent_fields, identity_of, lifecycle_of, required_consent
+from cdi_cli.pipeline.shaping import builder_of, consent_fields, identity_of, lifecycle_of, required_consent
 from cdi_cli.pipeline.sync import scope_of
 from cdi_cli.plan import CompiledPlan, Route
 from cdi_cli.sources import Departed, Nothing, Reading, Source, SourceContext, SourceSpec, Unreadable
@@ -58,6 +60,8 @@ class Way:
     require_consent: tuple[str, ...]
     routes: Mapping[str, Route]
     refuses: Callable[[Event], Rejected | None]
+    rules: Rules | None = None
+    contacts: Contacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +93,14 @@ def ways_of(project: Project, pipelines: Iterable[str]) -> list[Way]:
                     source_spec=project.source_spec(chosen.source),
                     plan=plan,
                     ids=ids,
-                    builder=EventBuilder(ids, identity, event_version=plan.major_version, plan=(plan.name, plan.version)),
+                    builder=builder_of(settings, name, plan),
                     identity=identity,
                     lifecycle=lifecycle_of(chosen.lifecycle),
                     require_consent=required_consent(settings, name, destination),
                     routes=plan.routes(destination, target.type),
                     refuses=judge(target.settings) if judge is not None else lambda _event: None,
+                    rules=rules_of(settings, name, destination, plan),
+                    contacts=contacts_of(settings, destination, plan),
                 )
             )
     return ways
@@ -161,6 +167,8 @@ def issuer_of(way: Way, source: Source, store: Store) -> Issuer:
         delivered=lambda family, keys: store.delivered(origin, target, family, keys),
         scrub=source.scrub,
         routes=way.routes,
+        rules=way.rules,
+        contacts=way.contacts,
         scope=_scope(way, source, store),
         letters=lambda places: store.letters(origin, target, places),
         erased=set(store.erased(origin)),

@@ -11,14 +11,16 @@ from hashlib import sha256
 
 from cdi_cli.config.settings import BreakerPolicy, PipelineSettings, Settings
 from cdi_cli.destinations import Destination, DestinationContext
-from cdi_cli.events import EventBuilder, IdFormat, LifecycleSettings
+from cdi_cli.events import EventBuilder, LifecycleSettings
+from cdi_cli.pipeline.contacts import Contacts, contacts_of
 from cdi_cli.pipeline.project import Project
-from cdi_cli.pipeline.shaping import consent_fields, identity_of, lifecycle_of, required_consent
+from cdi_cli.pipeline.routing import Rules, rules_of
+from cdi_cli.pipeline.shaping import builder_of, consent_fields, lifecycle_of, required_consent
 from cdi_cli.plan import CompiledPlan, Route
 from cdi_cli.sources import Source, SourceContext, SourceSpec
 
-NOT_SHAPING = {"workers", "destinations", "streams", "plan", "sync", "breaker"}
-"""Settings of a pipeline that no event depends on."""
+NOT_SHAPING = {"workers", "destinations", "streams", "plan", "sync", "breaker", "routing"}
+"""Settings of a pipeline that no event depends on, and `routing`, of which only a destination's own part counts."""
 
 
 @dataclass(slots=True)
@@ -45,7 +47,11 @@ class Opened:
     overlap_seconds: int = 300
     settle_seconds: int = 60
     keep_seconds: int | None = None
+    is_idempotent: bool = True
+    confirm_after_seconds: float = 0.0
     routes: Mapping[str, Route] = field(default_factory=dict)
+    rules: Rules | None = None
+    contacts: Contacts | None = None
     on_wait: list[Callable[[float], None]] = field(default_factory=list)
     on_retry: list[Callable[[float], None]] = field(default_factory=list)
     on_pace: list[Callable[[float], None]] = field(default_factory=list)
@@ -68,11 +74,12 @@ class Opened:
 
 @asynccontextmanager
 async def open_pipeline(
-    project: Project, pipeline: str, destination: str, *, is_backfill: bool = True
+    project: Project, pipeline: str, destination: str, *, is_backfill: bool = True, source: Source | None = None
 ) -> AsyncIterator[Opened]:
     """Open a pipeline of a project into one of its destinations; closes connections at the end.
 
-    `is_backfill`: what is sent is history, which a destination may have to be told.
+    `is_backfill`: what is sent is history, which a destination may have to be told. `source`: read this instead of the
+    pipeline's own, whose secrets are then not asked for.
 
     Raises ConfigError for a plan that is wrong or a secret that cannot be read.
     """
@@ -83,9 +90,11 @@ async def open_pipeline(
     source_spec = project.source_spec(chosen.source)
     plan = project.plan(pipeline)
     routes = plan.routes(destination, destination_settings.type)
+    rules = rules_of(settings, pipeline, destination, plan)
+    contacts = contacts_of(settings, destination, plan)
     required = required_consent(settings, pipeline, destination)
     listeners: list[Opened] = []
-    source = source_spec.open(
+    source = source or source_spec.open(
         source_settings.settings,
         SourceContext(
             run_id=secrets.token_hex(4),
@@ -94,7 +103,8 @@ async def open_pipeline(
         ),
     )
     try:
-        target = project.destination_spec(destination).open(
+        destination_spec = project.destination_spec(destination)
+        target = destination_spec.open(
             destination_settings.settings,
             DestinationContext(
                 is_backfill=is_backfill,
@@ -112,21 +122,20 @@ async def open_pipeline(
                 source=source,
                 destination=target,
                 plan=plan,
-                builder=EventBuilder(
-                    IdFormat(settings.workspace, chosen.source, dict(chosen.ids)),
-                    identity_of(chosen.identity),
-                    event_version=plan.major_version,
-                    plan=(plan.name, plan.version),
-                ),
+                builder=builder_of(settings, pipeline, plan),
                 lifecycle=lifecycle_of(chosen.lifecycle),
                 require_consent=required,
                 streams=chosen.streams or default_streams(source_spec, is_sync=not is_backfill),
-                fingerprint=fingerprint(settings, chosen, plan, required, routes),
+                fingerprint=fingerprint(settings, chosen, plan, required, routes, rules, contacts),
                 breaker=chosen.breaker,
                 overlap_seconds=_chosen(chosen.sync.overlap, source_spec.overlap_seconds),
                 settle_seconds=_chosen(chosen.sync.settle, source_spec.settle_seconds),
                 keep_seconds=settings.ledger.keep,
+                is_idempotent=destination_spec.is_idempotent,
+                confirm_after_seconds=destination_spec.confirm_after_seconds,
                 routes=routes,
+                rules=rules,
+                contacts=contacts,
             )
             listeners.append(opened)
             yield opened
@@ -151,13 +160,24 @@ def fingerprint(
     plan: CompiledPlan,
     required: tuple[str, ...],
     routes: Mapping[str, Route] | None = None,
+    rules: Rules | None = None,
+    contacts: Contacts | None = None,
 ) -> str:
-    """A hash of what shapes events: the plan, the pipeline's settings but for how fast it runs, and its source's own."""
+    """A hash of what shapes events: the plan, the pipeline's settings but for how fast it runs, and its source's own.
+
+    Of the pipeline's routing only what concerns the destination.
+    """
     shaping = pipeline.model_dump(mode="json", exclude=NOT_SHAPING)
     source = settings.sources[pipeline.source].settings
     of_source = source.model_dump(mode="json", include=set(getattr(source, "shaping", ())))
     content = [settings.workspace, plan.fingerprint, shaping, of_source, sorted(required)]
     if routes:
         content.append({event: route.content for event, route in routes.items()})
+    if rules is not None:
+        content.append({"rules": rules.content})
+    if settings.regions:
+        content.append({"regions": [[name, each.model_dump(mode="json")] for name, each in settings.regions.items()]})
+    if contacts is not None:
+        content.append({"contacts": contacts.content})
     text = json.dumps(content, sort_keys=True)
     return sha256(text.encode()).hexdigest()

@@ -12,7 +12,7 @@ from cdi_cli.errors import ProtocolError
 from cdi_cli.pipeline.breaker import Breaker
 from cdi_cli.pipeline.deliver import Deliverer, cut
 from cdi_cli.pipeline.issue import Issuer
-from cdi_cli.pipeline.items import Outgoing, add_counts
+from cdi_cli.pipeline.items import Outgoing, Withheld, add_counts
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.pipeline.settle import OpenPage, Settler
 from cdi_cli.sources import Source
@@ -57,6 +57,7 @@ class Flow:
     breaker: Breaker = field(default_factory=Breaker)
     by: Literal["created", "modified"] = "created"
     on_issued: Callable[[Sequence[Outgoing]], None] = field(default=lambda _items: None)
+    on_withheld: Callable[[Sequence[Withheld]], None] = field(default=lambda _events: None)
 
 
 async def run_partition(flow: Flow, partition: Partition) -> None:
@@ -73,6 +74,7 @@ async def run_partition(flow: Flow, partition: Partition) -> None:
         await flow.settler.open_page(opened)
         flow.progress.pages += 1
         outgoing: list[Outgoing] = []
+        doubtful: list[Outgoing] = []
         for group in groups(records, GROUP_RECORDS):
             readings = await flow.source.read(stream, group)
             issue = flow.issuer.issue(stream, group, readings)
@@ -81,14 +83,20 @@ async def run_partition(flow: Flow, partition: Partition) -> None:
             opened.departed += issue.departed
             opened.resolved += issue.resolved
             outgoing += issue.outgoing
+            doubtful += issue.doubtful
             # Counted together: a look-up that fails, or Ctrl-C, may end the page between two groups.
             flow.progress.pulled[stream] += len(group)
             flow.progress.issued[stream] += issue.total()
             flow.progress.warnings.update(issue.warnings)
-            flow.breaker.note(issue.total(), len(issue.dead))
+            if issue.withheld:
+                flow.on_withheld(issue.withheld)
+            # What a rule holds back is held back on purpose: no reason to stop.
+            flow.breaker.note(issue.total(), sum(letter.stage != "route" for letter in issue.dead))
             flow.breaker.check()
         LOG.debug("page read", extra={"partition": partition.number, "stream": stream, "records": len(records)})
         flow.on_issued(outgoing)
+        for batch in cut(doubtful, flow.issuer.destination.limits) if doubtful else ():
+            await flow.deliverer.send(opened, batch, is_doubtful=True)
         for batch in cut(outgoing, flow.issuer.destination.limits) if outgoing else ():
             await flow.deliverer.send(opened, batch)
         if not is_whole:

@@ -82,8 +82,9 @@ class Project:
     def plan(self, pipeline: str) -> CompiledPlan:
         """The compiled tracking plan of a pipeline, with what its source never lets out refused.
 
-        Raises PlanError with every mistake of the plan, SettingsError where the pipeline's ids do not fit its events.
+        Raises PlanError with every mistake of the plan, SettingsError where the pipeline's ids or routing do not fit it.
         """
+        from cdi_cli.pipeline.routing_check import check_rules
         from cdi_cli.plan import compile_plan, load_plan
 
         spec = self.source_spec(self.settings.pipelines[pipeline].source)
@@ -91,6 +92,7 @@ class Project:
         check_routing(self.settings, loaded)
         plan = compile_plan(loaded)
         check_ids(self.settings, pipeline, plan)
+        check_rules(self.settings, pipeline, plan)
         return plan
 
     def plan_folder(self, pipeline: str) -> Path | None:

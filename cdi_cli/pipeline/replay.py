@@ -18,6 +18,8 @@ from cdi_cli.errors import CdiError
 from cdi_cli.pipeline.opening import Opened
 from cdi_cli.pipeline.partition import Flow
 from cdi_cli.pipeline.progress import Progress
+from cdi_cli.pipeline.push_lines import PUSH_STREAM, scrub_line
+from cdi_cli.pipeline.push_message import MessageReader
 from cdi_cli.pipeline.replay_issue import LetterIssuer, LetterRecord
 from cdi_cli.pipeline.report import Report
 from cdi_cli.pipeline.scope import Scope
@@ -88,8 +90,15 @@ class LetterSource:
         return sorted(kept, key=lambda stored: stored.id)
 
     async def read(self, stream: str, records: Sequence[bytes]) -> list[list[Reading]]:
-        """The readings of each letter's record, see `read_letters`."""
+        """The readings of each letter's record, see `read_letters`; none of a line, which is an event already."""
+        if stream == PUSH_STREAM:
+            return [[] for _ in records]
         return await read_letters(self._source, self._spec, stream, records)
+
+
+    def scrub(self, stream: str, record: bytes) -> bytes | None:
+        """A letter's record as it may be kept."""
+        return scrub_line(record) if stream == PUSH_STREAM else self._source.scrub(stream, record)
 
 
 async def read_letters(source: Source, spec: SourceSpec, stream: str, records: Sequence[bytes]) -> list[list[Reading]]:
@@ -204,8 +213,19 @@ def letter_flow(
 ) -> Flow:
     """A flow whose source is the queue. What lies in the queue is news here, whatever lies there."""
     scope = present_scope(opened, store)
-    flow = make_flow(opened, store, run_id, progress, rate=rate, scope=scope, hooks=hooks, letters=lambda _places: {})
-    return replace(flow, source=cast("Source", source), issuer=LetterIssuer.of(flow.issuer))
+    messages = MessageReader(opened.plan, opened.builder, opened.require_consent)
+    flow = make_flow(
+        opened,
+        store,
+        run_id,
+        progress,
+        rate=rate,
+        scope=scope,
+        hooks=hooks,
+        letters=lambda _places: {},
+        remade=lambda issuer: replace(LetterIssuer.of(issuer, messages), scrub=source.scrub),
+    )
+    return replace(flow, source=cast("Source", source))
 
 
 def present_scope(opened: Opened, store: Store) -> Scope | None:
@@ -215,9 +235,12 @@ def present_scope(opened: Opened, store: Store) -> Scope | None:
 
 
 def by_stream(opened: Opened, store: Store, numbers: Sequence[int]) -> dict[str, list[int]]:
-    """The numbers of each stream that the source has, in its reading order, lowest first; no stream without any."""
+    """The numbers of each stream that the source has, in its reading order, lowest first; no stream without any.
+
+    Pushed lines, which are of no source, come last.
+    """
     listed: dict[str, list[int]] = {}
-    for stream in opened.source_spec.names:
+    for stream in (*opened.source_spec.names, PUSH_STREAM):
         found: list[int] = []
         for start in range(0, len(numbers), CHUNK_NUMBERS):
             wanted = LetterFilter(stream=stream, numbers=tuple(numbers[start : start + CHUNK_NUMBERS]))

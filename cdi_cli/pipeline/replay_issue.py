@@ -9,7 +9,7 @@ event on its way; otherwise it leaves with its page.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -17,6 +17,9 @@ from cdi_cli.commerce import Entity, Order
 from cdi_cli.events import KINDS, Event, Occurrence, occurrences, subjects_of, updated
 from cdi_cli.pipeline.issue import Candidate, Issuer
 from cdi_cli.pipeline.items import Issue, add_counts
+from cdi_cli.pipeline.push_issue import LineIssuer, line_of
+from cdi_cli.pipeline.push_lines import PUSH_STREAM
+from cdi_cli.pipeline.routing import QUARANTINE, Ruling
 from cdi_cli.sources import Departed, Joined, Nothing, Reading, Unreadable
 from cdi_cli.state._base import CountKey, DeadLetter, StoredDeadLetter
 
@@ -38,15 +41,14 @@ class LetterRecord(bytes):
 
 
 @dataclass(frozen=True)
-class LetterIssuer(Issuer):
-    """An issuer of dead letters; `tried` are keys of events that this run has sent or rejected already."""
+class LetterIssuer(LineIssuer):
+    """An issuer of dead letters; `tried` are keys of events that this run has sent or rejected already.
+
+    `released`: places of letters in quarantine. That somebody replays them is what they waited for.
+    """
 
     tried: set[bytes] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, issuer: Issuer) -> LetterIssuer:
-        """The same issuer for dead letters; it shares what is on its way."""
-        return cls(**{each.name: getattr(issuer, each.name) for each in fields(issuer)})
+    released: set[bytes] = field(default_factory=set)
 
     def issue(self, stream: str, records: Sequence[bytes], readings: Sequence[list[Reading]]) -> Issue:
         """Everything that a group of letters comes to; `records` are `LetterRecord`s."""
@@ -57,31 +59,37 @@ class LetterIssuer(Issuer):
             one = self.issue_letter(record.stored, found)
             whole.outgoing += one.outgoing
             whole.dead += one.dead
+            whole.doubtful += one.doubtful
             whole.departed += one.departed
             whole.resolved += one.resolved
             whole.warnings += one.warnings
+            whole.withheld += one.withheld
             add_counts(whole.counts, one.counts)
         return whole
 
     def issue_letter(self, stored: StoredDeadLetter, found: list[Reading]) -> Issue:
         """What one letter comes to; `resolved` holds its number where nothing keeps it in the queue."""
         letter = stored.letter
+        if letter.reason.startswith(QUARANTINE):
+            self.released.add(letter.place)
         is_decided = letter.place in self.tried
         is_whole = letter.event_id is None and letter.event_name is None
-        if unreadable := _unreadable(found):
+        if letter.stream == PUSH_STREAM:
+            one = self.issue_lines(letter.stream, [line_of(letter)])
+        elif unreadable := _unreadable(found):
             one = Issue()
             one.reject(
                 replace(letter, reason=unreadable.reason, detail=unreadable.detail, violations=(), stage="read"),
                 _key(letter, unreadable.reason),
             )
         elif is_whole:
-            one = super().issue(letter.stream, [letter.record or b""], [found])
+            one = Issuer.issue(self, letter.stream, [letter.record or b""], [found])
         else:
             one = self._issue_own(letter, found)
         self._leave_known_letters(one)
         if letter.event_id is None:
             one.dead = [_kept(each, letter) for each in one.dead]
-        places = {item.event.key for item in one.outgoing} | {each.place for each in one.dead}
+        places = {item.event.key for item in (*one.outgoing, *one.doubtful)} | {each.place for each in one.dead}
         if not is_decided and not (letter.place and letter.place in places):
             one.resolved.append(stored.id)
         return one
@@ -151,6 +159,10 @@ class LetterIssuer(Issuer):
             else:
                 self._finish(issue, stream, candidate)
 
+    def _rule(self, event: Event) -> Ruling | None:
+        is_released = event.key in self.released
+        return self.rules(event, is_released=is_released) if self.rules is not None else None
+
     def _finish(self, issue: Issue, stream: str, candidate: Candidate) -> None:
         event = candidate[0]
         if event.key in self.tried:
@@ -166,7 +178,8 @@ def _is_event_of(letter: DeadLetter, event: Event) -> bool:
     """Whether an event of the letter's name is the letter's own."""
     if event.key == letter.place or event.id == letter.event_id:
         return True
-    return KINDS[event.kind].repeats in KEPT_UNDER_OTHER_ID and event.entity_id == letter.entity_id
+    kind = KINDS[event.kind]  # of what several records tell, one record may tell several
+    return kind.repeats in KEPT_UNDER_OTHER_ID and not kind.told_by and event.entity_id == letter.entity_id
 
 
 def _unreadable(found: list[Reading]) -> Unreadable | None:

@@ -56,9 +56,9 @@ def parts_of(settings: Settings, store: Store, numbers: Sequence[int]) -> list[P
 
 
 def _history(store: Store, pipeline: str, destination: str) -> set[int]:
-    """Letters that a backfill left, or a replay of such letters."""
+    """Letters that a backfill left, a push of history, or a replay of such letters."""
     found: set[int] = set()
-    for kind in ("backfill", "replay"):
+    for kind in ("backfill", "replay", "push"):
         for run, job in store.runs(RUNS_MAX, pipeline=pipeline, destination=destination, kind=kind):
             if kind == "backfill" or job.spec.asked.startswith(HISTORY):
                 found.update(store.letter_numbers(LetterFilter(run_id=run.id)))

@@ -4,24 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cdi_cli.commerce.regions import countries_of
 from cdi_cli.config.settings import ConsentRule, IdentityPolicy, LifecyclePolicy, Settings
-from cdi_cli.events import IdentitySettings, LifecycleSettings
+from cdi_cli.events import ConsentPolicy, EventBuilder, IdentitySettings, IdFormat, LifecycleSettings
+from cdi_cli.plan import CompiledPlan
 from cdi_cli.sources import ConsentField
 
 
 def consent_fields(rules: Mapping[str, ConsentRule]) -> dict[str, ConsentField]:
     """Where records keep each consent category, as sources read it."""
-    return {name: ConsentField(rule.field, rule.granted, rule.denied) for name, rule in rules.items()}
+    return {
+        name: ConsentField(rule.field, rule.granted, rule.denied, rule.customer_field or rule.field)
+        for name, rule in rules.items()
+    }
+
+
+def consent_policy(settings: Settings, rules: Mapping[str, ConsentRule]) -> ConsentPolicy | None:
+    """What counts as consent in which country (of the first region that lists it); None where no region is named."""
+    if not settings.regions:
+        return None
+    regions: dict[str, str] = {}
+    for name, region in settings.regions.items():
+        for country in countries_of(region.countries):
+            regions.setdefault(country, name)
+    regimes = {name: region.regime for name, region in settings.regions.items()}
+    return ConsentPolicy(regions, regimes, {category: rule.regimes for category, rule in rules.items() if rule.regimes})
+
+
+def builder_of(settings: Settings, pipeline: str, plan: CompiledPlan, *, is_stamped: bool = True) -> EventBuilder:
+    """What makes the events of a pipeline; `is_stamped`: they carry the plan's version."""
+    chosen = settings.pipelines[pipeline]
+    return EventBuilder(
+        IdFormat(settings.workspace, chosen.source, dict(chosen.ids)),
+        identity_of(chosen.identity),
+        event_version=plan.major_version,
+        plan=(plan.name, plan.version) if is_stamped else None,
+        consent=consent_policy(settings, chosen.consent),
+    )
 
 
 def identity_of(policy: IdentityPolicy) -> IdentitySettings:
     """Which values say who an event happened to."""
-    return IdentitySettings(policy.user_id, policy.guest_id)
+    return IdentitySettings(policy.user_id, policy.guest_id, policy.link_guests)
 
 
 def lifecycle_of(policy: LifecyclePolicy) -> LifecycleSettings:
     """Which state makes which event."""
-    return LifecycleSettings(policy.order_completed, policy.off)
+    return LifecycleSettings(policy.order_completed, policy.off, policy.groups)
 
 
 def required_consent(settings: Settings, pipeline: str, destination: str) -> tuple[str, ...]:

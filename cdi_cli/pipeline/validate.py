@@ -78,7 +78,8 @@ def _mapping(subject: Subject) -> Iterator[Finding]:
             yield Finding("warning", "mapping/unplanned-kind", message, fix=fix).placed(head_place(subject.plan))
     if not subject.pipelines:
         return
-    for event in (event for event in subject.plan.events if event.is_produced):
+    spare = set.intersection(*(_opt_in(subject, pipeline) for pipeline in subject.pipelines))
+    for event in (event for event in subject.plan.events if event.is_produced and event.trigger not in spare):
         needed = NEEDS.get(event.trigger)
         is_reachable = event.trigger in reachable and (needed is None or bool(subject.compiled.rules(needed)))
         if not is_reachable:
@@ -95,8 +96,16 @@ def _possible(subject: Subject, pipeline: str) -> set[str]:
     spec = subject.project.source_spec(chosen.source)
     names = chosen.streams or tuple(stream.name for stream in spec.streams if stream.is_default)
     families = {spec.stream(name).family for name in names}
-    on = {kind for kind, one in KINDS.items() if one.family in families and kind not in chosen.lifecycle.off}
+    on = {kind for kind, one in KINDS.items() if one.origins & families and kind not in chosen.lifecycle.off}
     return {kind for kind in on if NEEDS.get(kind, kind) in on}
+
+
+def _opt_in(subject: Subject, pipeline: str) -> set[str]:
+    """Kinds whose streams are only read where a pipeline names them: not to read the catalogue is no mistake of the plan."""
+    assert subject.project is not None
+    spec = subject.project.source_spec(subject.settings(pipeline).source)
+    usual = {stream.family for stream in spec.streams if stream.is_default}
+    return {name for name, kind in KINDS.items() if not kind.origins & usual}
 
 
 async def _fixtures(subjects: Sequence[Subject], findings: Findings, scope: Scope) -> str:

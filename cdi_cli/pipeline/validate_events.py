@@ -13,10 +13,9 @@ from cdi_cli.pipeline.validate_violations import note_violations
 from cdi_cli.plan import CompiledPlan, EventRule, Plan
 from cdi_cli.plan.findings import Finding, Findings, Severity
 from cdi_cli.plan.lint import head_place
+from cdi_cli.plan.model import PLANNED_TYPES, VIEWS
 from cdi_cli.plan.problems import Place, suggest
 
-TYPES = ("track", "identify", "group", "page", "screen", "alias")
-TRAITS = ("identify", "group")
 NAME_CHARACTERS_MAX = 80
 
 
@@ -46,7 +45,7 @@ class EventChecker:
         self._findings = findings
         self._rules: dict[tuple[str, str], EventRule] = {}
         for rule in (*compiled.others, *(rule for kind in compiled.kinds for rule in compiled.rules(kind))):
-            self._rules[rule.type, rule.name if rule.type == "track" else ""] = rule
+            self._rules[rule.type, "" if rule.planned.is_any else rule.name] = rule
         self.events = 0
         self.failed = 0
         self.names: Counter[str] = Counter()
@@ -70,19 +69,20 @@ class EventChecker:
         if not isinstance(message, dict):
             return self._bad("the message is no JSON object", "message/shape", "send Segment-spec messages", where)
         kind = message.get("type", "track" if "event" in message else None)
-        if kind not in TYPES:
-            fix = f"set `type` to one of {', '.join(TYPES)}"
+        if kind not in PLANNED_TYPES:
+            fix = f"set `type` to one of {', '.join(PLANNED_TYPES)}"
             return self._bad("the message has no known `type`", "message/type", fix, where)
-        name = message.get("event") if kind == "track" else ""
+        name = message.get("event") if kind == "track" else message.get("name") if kind in VIEWS else ""
         if kind == "track" and (not isinstance(name, str) or not name):
             return self._bad("the track message has no `event`", "message/event", "name the event in `event`", where)
         is_good = self._check_identity(message, name or kind, where)
-        rule = self._rules.get((kind, name or ""))
+        name = name if isinstance(name, str) else ""
+        rule = self._rules.get((kind, name)) or self._rules.get((kind, ""))
         if rule is None:
-            self._unplanned(kind, name or "", where)
+            self._unplanned(kind, name, where)
             return False
         self.names[rule.name] += 1
-        field = "traits" if kind in TRAITS else "properties"
+        field = rule.planned.holder
         properties = message.get(field) if message.get(field) is not None else {}
         if not isinstance(properties, dict):
             return self._bad(f"`{field}` is no object", "message/properties", "send an object", where, event=rule.name)

@@ -24,7 +24,7 @@ from cdi_cli.events import (
     updated,
 )
 from cdi_cli.pipeline.project import Project
-from cdi_cli.pipeline.shaping import consent_fields, identity_of, lifecycle_of
+from cdi_cli.pipeline.shaping import builder_of, consent_fields, lifecycle_of
 from cdi_cli.pipeline.validate_subject import Subject
 from cdi_cli.pipeline.validate_violations import note_violations
 from cdi_cli.plan import EventRule, Violation
@@ -58,17 +58,15 @@ class Mapper:
     def __init__(self, subject: Subject, pipeline: str | None, findings: Findings, source_name: str = OFFLINE) -> None:
         self._compiled = subject.compiled
         self._findings = findings
-        workspace, ids, identity, lifecycle = OFFLINE, dict[str, str](), IdentitySettings(), LifecycleSettings()
+        version = subject.compiled.major_version
+        self._builder = EventBuilder(IdFormat(OFFLINE, source_name), IdentitySettings(), event_version=version)
+        self._lifecycle = LifecycleSettings()
         self._judges: list[tuple[str, Judge]] = []
         if pipeline is not None and subject.project is not None:
             chosen = subject.settings(pipeline)
-            workspace, ids, source_name = subject.project.settings.workspace, dict(chosen.ids), chosen.source
-            identity = identity_of(chosen.identity)
-            lifecycle = lifecycle_of(chosen.lifecycle)
+            self._builder = builder_of(subject.project.settings, pipeline, subject.compiled, is_stamped=False)
+            self._lifecycle = lifecycle_of(chosen.lifecycle)
             self._judges = [judge for name in chosen.destinations for judge in _judges(subject.project, name)]
-        version = subject.compiled.major_version
-        self._builder = EventBuilder(IdFormat(workspace, source_name, ids), identity, event_version=version)
-        self._lifecycle = lifecycle
 
     async def map(
         self, source: Source, stream: str, records: Sequence[bytes], where: Callable[[int], str]

@@ -13,6 +13,7 @@ from cdi_cli import sources
 from cdi_cli.config.settings import PipelineSettings
 from cdi_cli.errors import ConfigError
 from cdi_cli.pipeline.project import Project, check_ids, check_routing
+from cdi_cli.pipeline.routing_check import check_rules
 from cdi_cli.plan import CompiledPlan, Place, Plan, PlanError, compile_plan, load_plan
 from cdi_cli.plan.findings import Finding, Findings, of_problem
 
@@ -94,9 +95,11 @@ def _open(
         assert project is not None
         try:
             check_ids(project.settings, name, compiled)
+            check_rules(project.settings, name, compiled)
         except ConfigError as error:
             for one in getattr(error, "problems", ()):
-                finding = Finding("error", "settings/ids", one.message, path=one.path, fix=one.hint or "")
+                part = "routing" if one.path.startswith(f"pipelines.{name}.routing") else "ids"
+                finding = Finding("error", f"settings/{part}", one.message, path=one.path, fix=one.hint or "")
                 findings.add(finding.placed(Place(str(one.file), one.line, one.column)))
         else:
             fitting.append(name)

@@ -19,7 +19,7 @@ from cdi_cli.pipeline import engines
 from cdi_cli.pipeline.breaker import Breaker
 from cdi_cli.pipeline.deliver import Deliverer
 from cdi_cli.pipeline.issue import Issuer
-from cdi_cli.pipeline.items import Outgoing
+from cdi_cli.pipeline.items import Outgoing, Withheld
 from cdi_cli.pipeline.opening import Opened
 from cdi_cli.pipeline.pace import Pacer
 from cdi_cli.pipeline.partition import Budget, Flow, run_partition
@@ -42,10 +42,11 @@ Turn = tuple[str, Sequence[Partition]]
 
 @dataclass(slots=True)
 class Hooks:
-    """What a caller may watch: the job once it is known, and events as they are issued."""
+    """What a caller may watch: the job once it is known, events as they are issued, and those that may not be sent."""
 
     on_job: Callable[[Job, bool], None] = field(default=lambda _job, _is_resumed: None)
     on_issued: Callable[[Sequence[Outgoing]], None] = field(default=lambda _items: None)
+    on_withheld: Callable[[Sequence[Withheld]], None] = field(default=lambda _events: None)
 
 
 def make_flow(
@@ -60,8 +61,12 @@ def make_flow(
     hooks: Hooks | None = None,
     by: Literal["created", "modified"] = "created",
     letters: Callable[[Iterable[bytes]], Mapping[bytes, KnownLetter]] | None = None,
+    remade: Callable[[Issuer], Issuer] = lambda issuer: issuer,
 ) -> Flow:
-    """Everything that the work on partitions shares; `letters` is what the queue holds (None: as the store says)."""
+    """Everything that the work on partitions shares; `letters` is what the queue holds (None: as the store says).
+
+    `remade` makes of the issuer one of another kind.
+    """
     source, destination = opened.source_name, opened.destination_name
     issuer = Issuer(
         plan=opened.plan,
@@ -72,10 +77,14 @@ def make_flow(
         delivered=lambda family, keys: store.delivered(source, destination, family, keys),
         scrub=opened.source.scrub,
         routes=opened.routes,
+        rules=opened.rules,
+        contacts=opened.contacts,
         scope=scope,
+        doubts=(lambda _places: {}) if opened.is_idempotent else (lambda keys: store.doubts(source, destination, keys)),
         letters=letters or (lambda places: store.letters(source, destination, places)),
         erased=set(store.erased(source)),
     )
+    issuer = remade(issuer)
     settler = Settler(store, run_id, progress)
     limits = opened.destination.limits
     pacer = Pacer(rate or limits.events_per_second, ramp_up_seconds=limits.ramp_up_seconds)
@@ -90,9 +99,12 @@ def make_flow(
         lambda stream, item, rejected: issuer.letter(stream, item.event, item.record, rejected, "send"),
         issuer.settled,
         breaker,
+        is_idempotent=opened.is_idempotent,
+        confirm_after_seconds=opened.confirm_after_seconds,
     )
-    on_issued = (hooks or Hooks()).on_issued
-    return Flow(opened.source, issuer, deliverer, settler, progress, budget or Budget(), breaker, by, on_issued)
+    hooks = hooks or Hooks()
+    watched = (hooks.on_issued, hooks.on_withheld)
+    return Flow(opened.source, issuer, deliverer, settler, progress, budget or Budget(), breaker, by, *watched)
 
 
 @dataclass(frozen=True, slots=True)

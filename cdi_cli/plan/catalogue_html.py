@@ -16,6 +16,7 @@ from pathlib import Path
 from string import Template
 
 from cdi_cli.plan.catalogue import PERSONAL, Catalogue, Entry, Row
+from cdi_cli.plan.model import holder_of
 
 _PARTS = Path(__file__).parent / "catalogue_page"
 _CODE = re.compile(r"`([^`]*)`")
@@ -77,8 +78,11 @@ def _tag(text: str, kind: str = "") -> str:
     return f'<span class="tag{f" {kind}" if kind else ""}">{_text(text)}</span>'
 
 
+_TYPE_TAGS = {"identify": "profile", "group": "group", "page": "page view", "screen": "screen view", "alias": "alias"}
+
+
 def _event(entry: Entry) -> str:
-    tags = [_tag("profile")] if entry.type == "identify" else []
+    tags = [_tag(_TYPE_TAGS[entry.type])] if entry.type in _TYPE_TAGS else []
     tags += [_tag("deprecated", "warn")] if entry.deprecated else []
     tags += [_tag(name, "pii") for name in entry.personal]
     tags += [] if entry.is_produced else [_tag("not sent by cdi")]
@@ -160,7 +164,7 @@ def _described(row: Row) -> Iterable[str]:
 def _example(entry: Entry) -> str:
     if not entry.example:
         return ""
-    noun = "traits" if entry.type == "identify" else "properties"
+    noun = holder_of(entry.type)
     return (
         f'<details class="example"><summary>Its {noun} as JSON, for example</summary>'
         f"<pre>{_text(entry.example)}</pre></details>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -18,6 +18,8 @@ from cdi_cli.plan.model import ON_VIOLATION, OnViolation, Pii, Plan, PlannedEven
 from cdi_cli.plan.record import dig, plain_reader
 from cdi_cli.plan.routing import Route, compile_routes
 from cdi_cli.plan.schema import ANNOTATIONS
+
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ class CompiledPlan:
 
     def routes(self, name: str, kind: str) -> dict[str, Route]:
         """Event name -> how it goes to the destination of that name and type, for events that do not go as they are."""
-        return compile_routes((rule.planned for rules in self.by_kind.values() for rule in rules), name, kind)
+        rules = (*(rule for rules in self.by_kind.values() for rule in rules), *self.others)
+        return compile_routes((rule.planned for rule in rules), name, kind)
 
 
 def compile_plan(plan: Plan) -> CompiledPlan:
@@ -96,6 +99,7 @@ def _compile(event: PlannedEvent, plan: Plan) -> EventRule:
         "number": _number,
         "plain": plain_reader(plan.denied_fields),
         "read": generator.record.read if generator.record is not None else None,
+        "table": _table,
     }
     exec(compile(source, f"<mapping of {event.name!r}>", "exec"), namespace)  # noqa: S102 - see generate.py for what enters
     return EventRule(
@@ -118,6 +122,21 @@ def _number(amount: Money) -> float | int | str:
         return amount.number()
     except ValueError:
         return f"{amount.decimal():f}"
+
+
+def _table(values: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A table as an object: of texts, of amounts by currency, of entities by locale; nothing empty in it."""
+    return {name: made for name, value in (values or {}).items() if (made := _whole(value)) not in _EMPTY}
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, Money):
+        return _number(value)
+    if isinstance(value, msgspec.Struct):
+        return _table(msgspec.structs.asdict(value))
+    if isinstance(value, dict):
+        return _table(value)
+    return [_whole(each) for each in value] if isinstance(value, tuple | list) else value
 
 
 def _join_raw(value: Any, separator: str) -> Any:

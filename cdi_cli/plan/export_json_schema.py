@@ -19,9 +19,9 @@ def to_json_schema(plan: Plan) -> dict[str, Any]:
     document: dict[str, Any] = {"$schema": SCHEMA, "title": f"{plan.name} {plan.version}"}
     if plan.description:
         document["description"] = plan.description
-    document |= {"type": "object", "required": ["type"], "allOf": [_choice(event) for event in plan.events]}
+    document |= {"type": "object", "required": ["type"], "allOf": [_choice(event, plan) for event in plan.events]}
     if plan.unplanned_events == "block":
-        document["anyOf"] = [_match(event) for event in plan.events]
+        document["anyOf"] = [_match(event, plan) for event in plan.events]
     return {**document, "$defs": definitions}
 
 
@@ -31,16 +31,20 @@ def _definition(event: PlannedEvent, plan: Plan) -> dict[str, Any]:
     return {"title": event.name, **schema}
 
 
-def _choice(event: PlannedEvent) -> dict[str, Any]:
-    return {"if": _match(event), "then": {"$ref": f"#/$defs/{_pointer(event.name)}"}}
+def _choice(event: PlannedEvent, plan: Plan) -> dict[str, Any]:
+    return {"if": _match(event, plan), "then": {"$ref": f"#/$defs/{_pointer(event.name)}"}}
 
 
-def _match(event: PlannedEvent) -> dict[str, Any]:
+def _match(event: PlannedEvent, plan: Plan) -> dict[str, Any]:
     """What a message of this event looks like from outside."""
     wanted: dict[str, Any] = {"type": {"const": event.type}}
-    if event.type != "identify":
-        wanted["event"] = {"const": event.name}
-    return {"properties": wanted, "required": list(wanted)}
+    if not event.is_any:
+        wanted["event" if event.type == "track" else "name"] = {"const": event.name}
+        return {"properties": wanted, "required": list(wanted)}
+    match: dict[str, Any] = {"properties": wanted, "required": list(wanted)}
+    if others := [each.name for each in plan.events if each.type == event.type and not each.is_any]:
+        match["not"] = {"properties": {"name": {"enum": others}}, "required": ["name"]}
+    return match
 
 
 def _pointer(name: str) -> str:

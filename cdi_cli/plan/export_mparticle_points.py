@@ -7,7 +7,7 @@ from typing import Any
 
 from cdi_cli.plan import export_mparticle_names as names
 from cdi_cli.plan.export_losses import Losses
-from cdi_cli.plan.model import Plan, PlannedEvent, Property
+from cdi_cli.plan.model import VIEWS, Plan, PlannedEvent, Property
 from cdi_cli.plan.schema import property_schema
 
 _FLAT = "attributes are flat in mParticle: plan its parts as properties of their own"
@@ -31,6 +31,12 @@ class DataPoints:
         event = self._event
         if event.type == "identify":
             return self._profile()
+        if event.is_any:
+            self._losses.rule(f"an event of type {event.type}", event.name, hint="mParticle has no data point for it")
+            return []
+        if event.type in VIEWS:
+            attributes = self._object(self._flat(event.properties, names.ATTRIBUTE_TYPES))
+            return [self._point("screen_view", {"screen_name": event.name}, _data({"custom_attributes": attributes}))]
         action = names.ACTIONS.get(event.name)
         if action is not None:
             return [self._point("product_action", {"action": action}, self._commerce(action))]

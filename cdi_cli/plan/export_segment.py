@@ -29,7 +29,12 @@ def to_segment(plan: Plan, losses: Losses, *, types: Iterable[str] = ()) -> dict
     Draft-07 is Segment's own language, so no rule gets lost; what else does is added to `losses`.
     """
     version = rule_version(plan)
-    rules = [_rule(event, plan, version) for event in routed(plan, "segment", types, losses)]
+    rules = []
+    for event in routed(plan, "segment", types, losses):
+        if event.type == "alias":
+            losses.rule("an event of type alias", event.name, hint="Segment has no rules for it")
+        else:
+            rules.append(_rule(event, plan, version))
     if str(version) != plan.version:
         losses.note(f"of the version `{plan.version}` only {version} is exported", hint="Segment's rules count versions")
     policies = {plan.on_violation, *(event.on_violation for event in plan.events)}
@@ -48,7 +53,7 @@ def rule_version(plan: Plan) -> int:
 
 def message_schema(event: PlannedEvent, *, allows_unplanned: bool) -> dict[str, Any]:
     """The schema of a whole Segment message; its envelope is free."""
-    field = "traits" if event.type == "identify" else "properties"
+    field = event.holder
     inner = event_schema(event, allows_unplanned=allows_unplanned)
     schema: dict[str, Any] = {"$schema": SCHEMA, "type": "object"}
     if event.description:
@@ -81,6 +86,6 @@ def note_own_knowledge(plan: Plan, losses: Losses) -> None:
 
 def _rule(event: PlannedEvent, plan: Plan, version: int) -> dict[str, Any]:
     schema = message_schema(event, allows_unplanned=plan.allows_unplanned)
-    if event.type == "identify":
-        return {"type": "IDENTIFY", "version": version, "jsonSchema": schema}
+    if event.is_any:
+        return {"type": event.type.upper(), "version": version, "jsonSchema": schema}
     return {"type": event.type.upper(), "key": event.name, "version": version, "jsonSchema": schema}

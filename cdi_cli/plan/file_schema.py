@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cdi_cli.events.lifecycle import KINDS
-from cdi_cli.plan.model import NO_TRIGGER, ON_VIOLATION, PII, UNPLANNED_EVENTS, UNPLANNED_PROPERTIES
+from cdi_cli.plan.model import NO_TRIGGER, ON_VIOLATION, PII, UNPLANNED_EVENTS, UNPLANNED_PROPERTIES, WITH_TRAITS
 from cdi_cli.plan.names import NAME_CHARACTERS_MAX
 from cdi_cli.plan.paths import PATH_CHARACTERS_MAX
 from cdi_cli.plan.read_event import EVENT_KEYS, GROUP_KEYS, GROUPS_MAX, TYPES
@@ -81,8 +81,8 @@ _HEAD: Schema = {
 }
 _EVENT: Schema = {
     **_COMMON,
-    "event": _said(_NAME, "The event's name; `identify` for the type identify"),
-    "type": _choice(TYPES, "track (default) or identify"),
+    "event": _said(_NAME, "The event's name; the type's own for identify, group and alias"),
+    "type": _choice(TYPES, "track (default), or what else Segment's spec has"),
     "trigger": _choice((*KINDS, NO_TRIGGER), "What must have happened; none: others send it, and cdi only checks it"),
     "destinations": {
         "type": "object",
@@ -163,8 +163,8 @@ def _table(keys: Iterable[str], described: Schema, **more: Any) -> Schema:
 
 
 def _definitions() -> Schema:
-    identify = {"properties": {"type": {"const": "identify"}}, "required": ["type"]}
-    one_holder = {"if": identify, "then": {"not": {"required": ["properties"]}}, "else": {"not": {"required": ["traits"]}}}
+    profile = {"properties": {"type": {"enum": list(WITH_TRAITS)}}, "required": ["type"]}
+    one_holder = {"if": profile, "then": {"not": {"required": ["properties"]}}, "else": {"not": {"required": ["traits"]}}}
     holders = {"oneOf": [{"required": ["properties"]}, {"required": ["traits"]}]}
     produced = {"anyOf": [{"required": ["type"]}, {"required": ["$ref"]}], "not": {"required": ["from", "value"]}}
     property_keys = OWN_KEYS | KEYWORDS

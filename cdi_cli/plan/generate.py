@@ -20,7 +20,7 @@ exact JSON number is left as text, which the check then reports.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cdi_cli.plan.model import PlannedEvent, Property
 from cdi_cli.plan.paths import Path, Step
@@ -30,6 +30,8 @@ from cdi_cli.plan.shapes import RAW, Shape, entity_shape
 Target = Callable[[str], str]
 """Makes the statement that puts a value where it belongs."""
 
+_TABLE = ("", "")
+"""A step that no path has: the table at a path, made an object."""
 _FALSY_IS_MISSING = frozenset({"text", "instant", "list", "map"})
 
 
@@ -123,7 +125,7 @@ class Generator:
             return f"join_raw({local}, {each.join!r})" if each.join is not None else local
         if each.join is not None:
             return f"{each.join!r}.join({local})"
-        return {"money": f"number({local})", "list": f"list({local})", "map": f"dict({local})"}.get(kind, local)
+        return {"money": f"number({local})", "list": f"list({local})"}.get(kind, local)
 
     def _write_composed(self, each: Property, target: Target) -> None:
         """An object put together from properties, of the current subjects or of the object its `from` leads to."""
@@ -181,11 +183,17 @@ class Generator:
         if path.root == "record":
             return _Candidate(self._record_value(path.steps), RAW)
         if path.root != "item":
-            return self._entity_value(self._top, path.root, self._subjects[path.root], path)
+            return self._as_table(self._top, path, self._entity_value(self._top, path.root, self._subjects[path.root], path))
         scope = self._scopes[-1]
         if scope.item_shape.kind == "raw":
             return _Candidate(self._read(scope, ("item", *path.steps), f"dig({scope.item}, {path.steps!r})"), RAW)
-        return self._entity_value(scope, scope.item, scope.item_shape, path)
+        return self._as_table(scope, path, self._entity_value(scope, scope.item, scope.item_shape, path))
+
+    def _as_table(self, scope: _Scope, path: Path, found: _Candidate) -> _Candidate:
+        """A table as the object that it becomes: only then it shows whether anything is left of it."""
+        if found.shape.kind != "map":
+            return found
+        return replace(found, local=self._read(scope, (path.root, *path.steps, _TABLE), f"table({found.local})"))
 
     def _read(self, scope: _Scope, key: tuple[Step, ...], expression: str) -> str:
         """The local that holds an expression's value; one per key and scope."""

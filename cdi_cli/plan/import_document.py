@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from cdi_cli.errors import ConfigError
+from cdi_cli.plan.model import holder_of
 
 DOCUMENT_BYTES_MAX = 20_000_000
 """More than twice what mParticle allows a data plan to be (10 MB; sheet "mParticle", section 2)."""
@@ -34,7 +35,7 @@ class ImportedEvent:
     @property
     def table(self) -> str:
         """The key under which the properties stand."""
-        return "traits" if self.type == "identify" else "properties"
+        return holder_of(self.type)
 
     def file(self) -> dict[str, Any]:
         """The content of the event's file."""

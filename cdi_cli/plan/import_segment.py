@@ -14,6 +14,7 @@ from cdi_cli.errors import ConfigError
 from cdi_cli.plan.export_losses import Losses
 from cdi_cli.plan.import_document import ImportedEvent, ImportedPlan, list_of, table_of, text_of
 from cdi_cli.plan.import_schema import Spot, properties_of
+from cdi_cli.plan.model import PLANNED_TYPES, VIEWS, holder_of
 from cdi_cli.plan.names import is_name
 
 NEVER = "0001-01-01T00:00:00.000Z"
@@ -62,7 +63,12 @@ def _version(rule: dict[str, Any]) -> int:
 
 
 def _name(rule: dict[str, Any]) -> str:
-    return "identify" if rule.get("type") == "IDENTIFY" else text_of(rule.get("key"))
+    kind = _kind(rule)
+    return kind if kind in ("identify", "group") else text_of(rule.get("key")) or (kind if kind in VIEWS else "")
+
+
+def _kind(rule: dict[str, Any]) -> str:
+    return text_of(rule.get("type")).lower()
 
 
 def _latest(rules: list[dict[str, Any]], losses: Losses) -> list[dict[str, Any]]:
@@ -73,10 +79,12 @@ def _latest(rules: list[dict[str, Any]], losses: Losses) -> list[dict[str, Any]]
         shown = name[:80] or kind
         if kind == "COMMON":
             losses.rule("rules of type COMMON", shown, hint="a plan has no rule for all events: put it into each of them")
-        elif kind not in ("TRACK", "IDENTIFY"):
-            losses.rule("rules of type GROUP, PAGE, SCREEN or unknown", shown, hint="a plan has track and identify events")
+        elif kind.lower() not in PLANNED_TYPES:
+            losses.rule("rules of an unknown type", shown, hint=f"a plan has the types {', '.join(PLANNED_TYPES)}")
         elif not is_name(name):
             losses.rule("events without a name that a plan can have", shown, hint="1 to 255 printable characters")
+        elif name in chosen and _kind(chosen[name]) != _kind(rule):
+            losses.rule("a second event of one name", shown, hint="a plan has one event of a name, whatever its type")
         elif name in chosen:
             older, newer = sorted((chosen[name], rule), key=_version)
             hint = "a plan has one version of an event: keep the other in a folder of its own"
@@ -90,7 +98,7 @@ def _latest(rules: list[dict[str, Any]], losses: Losses) -> list[dict[str, Any]]
 def _split(rule: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], bool]:
     """A rule's schema, the part of it that describes the properties or traits, and whether it is the whole message."""
     schema = table_of(rule.get("jsonSchema"))
-    field = "traits" if rule.get("type") == "IDENTIFY" else "properties"
+    field = holder_of(_kind(rule))
     outer = table_of(schema.get("properties"))
     inner = outer.get(field)
     # A property of an event can be called `properties` too; a message has nothing but its envelope around it.
@@ -109,7 +117,7 @@ def _event(rule: dict[str, Any], losses: Losses, *, forbids_unplanned: bool) -> 
     schema, inner, is_message = _split(rule)
     spot = Spot(losses, name, forbids_unplanned)
     if is_message:
-        _note_envelope(schema, spot, "traits" if name == "identify" else "properties")
+        _note_envelope(schema, spot, holder_of(_kind(rule)))
     for key, value in inner.items():
         if key == "additionalProperties":
             if isinstance(value, dict) and value:
@@ -121,8 +129,7 @@ def _event(rule: dict[str, Any], losses: Losses, *, forbids_unplanned: bool) -> 
     for key in ("labels", "deprecatedAt"):
         if (value := rule.get(key) or schema.get(key)) and value != NEVER:
             spot.note(f"`{key}`", hint="a plan says `deprecated` with a version" if key == "deprecatedAt" else "")
-    kind = "identify" if rule.get("type") == "IDENTIFY" else "track"
-    return ImportedEvent(name, kind, text_of(schema.get("description")), properties_of(inner, spot))
+    return ImportedEvent(name, _kind(rule), text_of(schema.get("description")), properties_of(inner, spot))
 
 
 def _note_envelope(schema: dict[str, Any], spot: Spot, field: str) -> None:

@@ -18,12 +18,30 @@ OnViolation = Literal["block", "strip", "warn"]
 UnplannedProperties = Literal["forbid", "block", "strip", "warn", "allow"]
 UnplannedEvents = Literal["ignore", "block"]
 Pii = Literal["none", "identifier", "contact", "sensitive"]
-PlannedType = Literal["track", "identify"]
+PlannedType = Literal["track", "identify", "group", "page", "screen", "alias"]
 
 ON_VIOLATION: tuple[OnViolation, ...] = ("block", "strip", "warn")
 UNPLANNED_PROPERTIES: tuple[UnplannedProperties, ...] = ("forbid", *ON_VIOLATION, "allow")
 UNPLANNED_EVENTS: tuple[UnplannedEvents, ...] = ("ignore", "block")
 PII: tuple[Pii, ...] = ("none", "identifier", "contact", "sensitive")
+PLANNED_TYPES: tuple[PlannedType, ...] = ("track", "identify", "group", "page", "screen", "alias")
+WITH_TRAITS: tuple[PlannedType, ...] = ("identify", "group")
+"""Types that describe somebody: they hold `traits`, the others `properties`."""
+
+OWN_NAMED: tuple[PlannedType, ...] = ("identify", "group", "alias")
+"""Types of which there is one event, named as the type is."""
+
+VIEWS: tuple[PlannedType, ...] = ("page", "screen")
+"""Types whose events have names of their own; one named as its type stands for all that have no file of their own."""
+
+MADE_OF: dict[str, frozenset[str]] = {
+    "group": frozenset({"group.member"}),
+    "page": frozenset(),
+    "screen": frozenset(),
+    "alias": frozenset(),
+}
+"""Type -> the triggers that it can have besides `none`, where not all fit."""
+
 NO_TRIGGER = "none"
 """The trigger of an event that others send (a web site, an app): cdi checks it and does not make it."""
 
@@ -89,6 +107,11 @@ class Routing:
     rename: dict[str, str] = field(default_factory=dict)
 
 
+def holder_of(kind: str) -> str:
+    """The key under which an event of a type has what it holds."""
+    return "traits" if kind in WITH_TRAITS else "properties"
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedEvent:
     """One event of the plan: what triggers it, what it holds, and what to do with one that does not keep to it.
@@ -113,6 +136,16 @@ class PlannedEvent:
     def is_produced(self) -> bool:
         """Whether cdi makes this event, or only checks it."""
         return self.trigger != NO_TRIGGER
+
+    @property
+    def holder(self) -> str:
+        """The key under which messages and files have what the event holds: `traits` or `properties`."""
+        return holder_of(self.type)
+
+    @property
+    def is_any(self) -> bool:
+        """Whether it stands for every event of its type that has no file of its own."""
+        return self.type != "track" and self.name == self.type
 
     def route(self, name: str, kind: str) -> Routing | None:
         """How it goes to the destination of that name and type, or None when it goes there as it is."""

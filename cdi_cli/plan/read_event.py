@@ -6,7 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from cdi_cli.events.lifecycle import KINDS
-from cdi_cli.plan.model import NO_TRIGGER, ON_VIOLATION, Deprecation, PlannedEvent, Property
+from cdi_cli.plan.model import (
+    MADE_OF,
+    NO_TRIGGER,
+    ON_VIOLATION,
+    OWN_NAMED,
+    PLANNED_TYPES,
+    VIEWS,
+    WITH_TRAITS,
+    Deprecation,
+    PlannedEvent,
+    Property,
+    holder_of,
+)
 from cdi_cli.plan.names import CASES, NAME_CHARACTERS_MAX, is_name, is_past
 from cdi_cli.plan.problems import Problems, listing, suggest
 from cdi_cli.plan.read_head import Head
@@ -21,7 +33,7 @@ EVENT_KEYS = (
     *("destinations", "groups", "properties", "traits"),
 )
 GROUP_KEYS = ("description", "properties", "traits")
-TYPES = ("track", "identify")
+TYPES = PLANNED_TYPES
 GROUPS_MAX = 20
 
 
@@ -43,6 +55,9 @@ class EventReader:
         kind = reader.choice("type", TYPES, "track")
         self._check_name(reader, name, kind)
         trigger = reader.choice("trigger", (*KINDS, NO_TRIGGER), None, is_required=True)
+        if trigger is not None and kind in MADE_OF and trigger not in (allowed := (*MADE_OF[kind], NO_TRIGGER)):
+            message = f"an event of type `{kind}` cannot be triggered by `{trigger}`"
+            reader.note("trigger", message, f"write one of {listing(allowed)}")
         since = read_version(reader, "since", self.head.version)
         groups, properties = self._properties(reader, kind, trigger)
         event = PlannedEvent(
@@ -65,12 +80,13 @@ class EventReader:
         self, reader: MappingReader, kind: str, trigger: str | None
     ) -> tuple[tuple[str, ...], tuple[Property, ...]]:
         """The names of the groups that an event takes, and its properties: theirs first, its own win over them."""
-        word, other = ("traits", "properties") if kind == "identify" else ("properties", "traits")
+        word = holder_of(kind)
+        other = "properties" if word == "traits" else "traits"
         if reader.node.get(other) is not None:
             message = f"an event of type `{kind}` has `{word}`, not `{other}`"
             reader.note(other, message, f"rename the key to `{word}`")
         conventions = self.head.conventions
-        self.properties.case = conventions.trait_case if kind == "identify" else conventions.property_case
+        self.properties.case = conventions.trait_case if kind in WITH_TRAITS else conventions.property_case
         holder = reader.node.get(word)
         is_produced = trigger != NO_TRIGGER
         if is_produced and holder is None and reader.node.get(other) is None and reader.node.get("groups") is None:
@@ -121,11 +137,11 @@ class EventReader:
                 reader.note("traits", "a group has either `properties` or `traits`", "name what it holds under one of them")
 
     def _check_name(self, reader: MappingReader, name: str, kind: str) -> None:
-        if kind == "identify":
-            if name and name != "identify":
-                reader.note("event", "an event of type `identify` is named `identify`", "write `event: identify`")
+        if kind in OWN_NAMED:
+            if name and name != kind:
+                reader.note("event", f"an event of type `{kind}` is named `{kind}`", f"write `event: {kind}`")
             return
-        if not name:
+        if not name or (kind in VIEWS and name == kind):
             return
         if not is_name(name):
             limit = f"an event name has 1 to {NAME_CHARACTERS_MAX} printable characters"
@@ -134,7 +150,7 @@ class EventReader:
         case = self.head.conventions.event_case
         if case is not None and not CASES[case].fullmatch(name):
             reader.note("event", f"`{name}` is not in {case} case", "the conventions of `plan.yaml` ask for it")
-        elif self.head.conventions.event_tense == "past" and not is_past(name):
+        elif kind not in VIEWS and self.head.conventions.event_tense == "past" and not is_past(name):
             message = f"`{name}` does not end in a verb in the past tense"
             reader.note("event", message, "name the object, then what happened to it, as in `Order Completed`")
 

@@ -57,11 +57,12 @@ class _Route:
         reader = self.reader
         reader.check_keys(ROUTING_KEYS)
         name = reader.text("rename")
-        if name and self.event.type == "identify":
-            reader.note("rename", "an event of type `identify` has no name of its own", "remove `rename`")
+        if name and self.event.is_any:
+            reader.note("rename", f"an event of type `{self.event.type}` has no name of its own", "remove `rename`")
         elif name and not is_name(name):
             reader.note("rename", f"a name has 1 to {NAME_CHARACTERS_MAX} printable characters", "choose another name")
-        word, other = ("traits", "properties") if self.event.type == "identify" else ("properties", "traits")
+        word = self.event.holder
+        other = "properties" if word == "traits" else "traits"
         if reader.node.get(other) is not None:
             message = f"an event of type `{self.event.type}` has `{word}`, not `{other}`"
             reader.note(other, message, f"rename the key to `{word}`")

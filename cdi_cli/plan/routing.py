@@ -36,19 +36,20 @@ class _Branch:
 
 def compile_routes(events: Iterable[PlannedEvent], name: str, kind: str) -> dict[str, Route]:
     """Event name -> route, for the destination of that name and type; empty where all events go as they are."""
-    routes = {event.name: _compile(event, found) for event in events if (found := event.route(name, kind)) is not None}
+    routes = {event.name: compile_route(event, found) for event in events if (found := event.route(name, kind)) is not None}
     return {
         event: route for event, route in routes.items() if not route.is_sent or route.reshape or route.event_name != event
     }
 
 
-def _compile(event: PlannedEvent, routing: Routing) -> Route:
+def compile_route(event: PlannedEvent, routing: Routing) -> Route:
+    """How an event goes there; every path of the routing is one of the event's own."""
     name = routing.event_name or event.name
     content = (routing.is_sent, name, *sorted(routing.exclude), *sorted(routing.rename.items()))
     if not routing.is_sent or not (routing.exclude or routing.rename):
         return Route(routing.is_sent, name, None, content)
     top = _Branch()
-    paths = {path: _steps(event, path) for path in (*routing.exclude, *routing.rename)}
+    paths = {path: steps_of(event, path) for path in (*routing.exclude, *routing.rename)}
     for path in routing.exclude:
         *outer, last = paths[path]
         _branch(top, outer).excluded.add(last)
@@ -58,7 +59,7 @@ def _compile(event: PlannedEvent, routing: Routing) -> Route:
     return Route(routing.is_sent, name, lambda properties: _reshape(properties, top), content)
 
 
-def _steps(event: PlannedEvent, wanted: str) -> list[str]:
+def steps_of(event: PlannedEvent, wanted: str) -> list[str]:
     """The property names that a path of the plan consists of; names may hold dots, so the plan is asked, not the text."""
     siblings, prefix = event.properties, ""
     steps: list[str] = []
@@ -71,6 +72,11 @@ def _steps(event: PlannedEvent, wanted: str) -> list[str]:
         if path == wanted:
             return steps
         siblings, prefix = each.properties, f"{path}."
+
+
+def is_inside(path: str, outer: str) -> bool:
+    """Whether a property's path is that of another, or of something in it."""
+    return _leads(outer, path)
 
 
 def _leads(path: str, wanted: str) -> bool:

@@ -25,7 +25,7 @@ _NOUNS: dict[str, str] = {
     "boolean": "true or false",
     "object": "an object",
     "list": "a list",
-    "map": "a table of texts",
+    "map": "a table",
     "raw": "a raw value",
 }
 
@@ -44,6 +44,8 @@ class Shape:
         """The shape in a sentence: "an amount", "an object (Address)"."""
         if self.kind == "object" and self.entity is not None:
             return f"an object ({self.entity.__name__})"
+        if self.kind == "map" and self.element is not None and self.element.kind == "text":
+            return "a table of texts"
         return _NOUNS[self.kind]
 
     def fields(self) -> list[str]:
@@ -64,6 +66,9 @@ RAW = Shape("raw", is_optional=True)
 """Anything: a value of the raw record, known only when it is read."""
 
 
+_SIMPLE = frozenset({str, int, float, bool})
+
+
 def entity_shape(entity: type) -> Shape:
     """The shape of a commerce entity that is always there."""
     return Shape("object", entity=entity)
@@ -78,6 +83,8 @@ def _fields_of(entity: type) -> dict[str, Shape]:
 
 def shape_of(annotation: Any) -> Shape | None:
     """The shape of an entity's annotation, or None for one that no property can be made of."""
+    if set(get_args(annotation)) == _SIMPLE:
+        return RAW  # which of them it is shows only when it is read
     if get_origin(annotation) in (Union, types.UnionType):
         arms = [arm for arm in get_args(annotation) if arm is not type(None)]
         inner = shape_of(arms[0]) if len(arms) == 1 else None
@@ -95,7 +102,7 @@ def shape_of(annotation: Any) -> Shape | None:
         return Shape("list", element=element) if element is not None else None
     if origin is dict and arguments[0] is str:
         element = shape_of(arguments[1])
-        return Shape("map", element=element) if element is not None and element.kind == "text" else None
+        return Shape("map", element=element) if element is not None else None
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
         return Shape("object", entity=annotation)
     return None

@@ -18,8 +18,8 @@ class SandboxThread:
     """`with SandboxThread(options) as sandbox:` serves until the block ends; everything inside is open to the test.
 
     `url`, `shop` (records, writes, mid-walk hooks), `segment` (applied, dropped, duplicates, requests, rules),
-    `mparticle` (the same, and limiter), `insider` (profiles, applied, dropped, hooks, panel, rules), `insider_catalog`, `faults`, `tokens` (revocation), `clock` (advance), `requests` (the log). All may be
-    used while the server runs.
+    `mparticle` (the same, and limiter), `insider` (profiles, applied, dropped, hooks, panel, rules), `insider_catalog`,
+    `faults`, `tokens` (revocation), `clock` (advance), `requests` (the log). All may be used while the server runs.
     """
 
     def __init__(self, options: SandboxOptions | None = None) -> None:

@@ -121,11 +121,16 @@ class SourceContext:
 
 @dataclass(frozen=True, slots=True)
 class ConsentField:
-    """Where a record keeps one consent: dotted path from the record's root, and the values that mean it was given."""
+    """Where a record keeps one consent: dotted path from the record's root, and the values that mean it was given.
+
+    `customer_path`: the same in a customer's record ("": `path`). Where an order or cart does not hold a category, the source
+    asks the customer's present record for it, if it can, and names the category in `Consent.as_of_now`.
+    """
 
     path: str
     granted: tuple[str | bool | int, ...] = (True,)
     denied: tuple[str | bool | int, ...] = (False,)
+    customer_path: str = ""
 
 
 FindBy = Literal["id", "number", "customer_id", "email"]

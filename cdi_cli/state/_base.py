@@ -1,9 +1,9 @@
 """The contract of the checkpoint store: what a run remembers, and that it remembers it all at once.
 
 A *job* is work of one pipeline into one destination. A backfill's window is frozen and its partitions are fixed; a delta
-sync is one job for ever, with one partition per stream whose window moves on; a replay takes dead letters up again. A *run*
-is one process working on a job. Everything that settling a batch changes (cursor, ledger, dead letters, counters) is written
-by `settle` in one transaction: after a crash either all of it is there or nothing.
+sync is one job for ever, with one partition per stream whose window moves on; a replay takes dead letters up again, a push
+a file. A *run* is one process working on a job. Everything that settling a batch changes (cursor, ledger, dead letters,
+counters) is written by `settle` in one transaction: after a crash either all of it is there or nothing.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from cdi_cli.sources import Cursor
 
 OutcomeName = Literal["delivered", "filtered", "rejected", "duplicate"]
 OUTCOMES: tuple[OutcomeName, ...] = ("delivered", "filtered", "rejected", "duplicate")
-JobKind = Literal["backfill", "sync", "replay"]
-Stage = Literal["read", "plan", "encode", "send"]
-"""Where a record or event failed: reading it, the plan's check, encoding for the destination, the destination's answer."""
+JobKind = Literal["backfill", "sync", "replay", "push"]
+Stage = Literal["read", "plan", "route", "encode", "send"]
+"""Where a record or event failed: reading it, the plan's check, a routing rule that holds it back, encoding for the
+destination, the destination's answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,9 @@ class LedgerSize:
     size_bytes: int
 
 
+IN_DOUBT = "in_doubt"
+"""The reason of letters whose event may or may not have arrived: nobody but a person can decide."""
+
 CountKey = tuple[str, str, OutcomeName, str]
 """(stream, event name or "", outcome, reason or "")."""
 
@@ -206,9 +210,11 @@ Counts = dict[CountKey, int]
 class Settlement:
     """What one batch, or one page without a batch, came to.
 
-    `cursor`: where the partition goes on, set only when every page before it is settled. `pulled` counts the records of
-    the pages that `cursor` moves past. `resolved`: numbers of dead letters that leave the queue with this; those whose
-    event is among `delivered` leave it by themselves. `departed`: customers whom the source says it deleted.
+    `cursor`: where the partition goes on, set only when every page before it is settled. `pulled` counts the records of the
+    pages that `cursor` moves past. `resolved`: numbers of dead letters that leave the queue with this; those whose event is
+    among `delivered` leave it by themselves. `departed`: customers whom the source says it deleted. `intended`: what is
+    about to be sent to a destination that cannot recognise a repeat; it stays noted until it is among `delivered`, or its
+    key among `withdrawn` (refused, or never sent).
     """
 
     partition: int
@@ -220,6 +226,8 @@ class Settlement:
     counts: Counts = field(default_factory=dict)
     resolved: tuple[int, ...] = ()
     departed: tuple[Departure, ...] = ()
+    intended: tuple[LedgerEntry, ...] = ()
+    withdrawn: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +265,7 @@ class Store(Protocol):
         ...
 
     def create_job(self, spec: JobSpec, partitions: Sequence[Partition]) -> Job:
-        """Store a new job with its partitions; an open job of the same pipeline, destination and kind becomes abandoned."""
+        """Store a new job; an open one of the same pipeline, destination and kind (of pushes: and `asked`) is abandoned."""
         ...
 
     def partitions(self, job_id: int) -> list[Partition]:
@@ -316,6 +324,17 @@ class Store(Protocol):
 
     def ledger_size(self) -> LedgerSize:
         """How large the ledger is."""
+        ...
+
+    def doubts(self, source: str, destination: str, places: Iterable[bytes]) -> dict[bytes, LedgerEntry]:
+        """Which of these ledger keys were about to be sent, and have no outcome."""
+        ...
+
+    def settle_doubts(self, numbers: Iterable[int]) -> int:
+        """Decide that the events of these dead letters, which are in doubt, did arrive: into the ledger, out of the queue.
+
+        Returns how many were in doubt; any other letter is left alone.
+        """
         ...
 
     def letters(self, source: str, destination: str, places: Iterable[bytes]) -> dict[bytes, KnownLetter]:

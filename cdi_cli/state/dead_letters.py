@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cdi_cli.clock import Instant
-from cdi_cli.state._base import DeadLetter, KnownLetter, LedgerEntry, LetterFilter, StoredDeadLetter
+from cdi_cli.state._base import IN_DOUBT, DeadLetter, KnownLetter, LedgerEntry, LetterFilter, StoredDeadLetter
 from cdi_cli.state.failures import damaged
 from cdi_cli.state.schema import storable
 
@@ -118,6 +118,17 @@ def leave(db: sqlite3.Connection, source: str, destination: str, delivered: Iter
 def drop(db: sqlite3.Connection, numbers: Iterable[int]) -> int:
     """Take letters out by their numbers; returns how many there were."""
     return db.executemany("DELETE FROM dead_letters WHERE id = ?", ((number,) for number in numbers)).rowcount
+
+
+def in_doubt(db: sqlite3.Connection, numbers: Iterable[int]) -> list[tuple[int, int, str, str, bytes]]:
+    """(number, run, source, destination, place) of those of these letters of whose events nobody knows if they arrived."""
+    rows: list[tuple[int, int, str, str, bytes]] = []
+    for number in numbers:
+        rows += db.execute(
+            "SELECT id, run_id, source, destination, place FROM dead_letters WHERE id = ? AND reason = ? AND place NOT NULL",
+            (number, IN_DOUBT),
+        )
+    return rows
 
 
 def known(db: sqlite3.Connection, source: str, destination: str, places: Iterable[bytes]) -> dict[bytes, KnownLetter]:

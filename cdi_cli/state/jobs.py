@@ -25,6 +25,7 @@ from cdi_cli.state.lock import is_alive
 from cdi_cli.state.schema import checksum, storable
 
 SYNC = "sync"
+PUSH = "push"
 RUNNING = "running"
 KILLED = "killed"
 
@@ -81,8 +82,8 @@ def insert_job(db: sqlite3.Connection, spec: JobSpec, partitions: Iterable[Parti
     """Store a job and its partitions, abandon the open one of its kind before it; returns the job's number."""
     db.execute(
         "UPDATE jobs SET status = 'abandoned', ended_at = ? "
-        "WHERE pipeline = ? AND destination = ? AND kind = ? AND status = 'open'",
-        (now, spec.pipeline, spec.destination, spec.kind),
+        "WHERE pipeline = ? AND destination = ? AND kind = ? AND status = 'open' AND (kind <> ? OR asked = ?)",
+        (now, spec.pipeline, spec.destination, spec.kind, PUSH, spec.asked),
     )
     (last,) = db.execute("SELECT coalesce(max(id), 0) FROM jobs").fetchone()
     number = int(last) + 1

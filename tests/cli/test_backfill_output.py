@@ -114,7 +114,7 @@ def test_an_odd_environment_changes_nothing(project: CliProject, environment: di
     run = project.backfill(env=environment)
 
     assert run.code == 0, run.err
-    assert project.sandbox.segment.applied_count == 185
+    assert project.sandbox.segment.applied_count == 187
     assert "Traceback" not in run.err
 
 
@@ -134,7 +134,7 @@ def test_odd_paths_work(tmp_path: Path) -> None:
             ["sh", "-c", f"{command} --rate 100000"], cwd="/", env=project.environment, capture_output=True, check=False
         )
         assert again.returncode == 0, again.stderr
-        assert sandbox.segment.applied_count == 185
+        assert sandbox.segment.applied_count == 187
 
 
 def test_the_working_folder_may_be_read_only(project: CliProject) -> None:
@@ -142,7 +142,7 @@ def test_the_working_folder_may_be_read_only(project: CliProject) -> None:
     run = project.run("backfill", *WHOLE, "--config", str(project.settings), cwd="/proc")
 
     assert run.code == 0, run.err
-    assert project.sandbox.segment.applied_count == 185
+    assert project.sandbox.segment.applied_count == 187
 
 
 def test_a_deleted_working_folder_is_named(project: CliProject) -> None:

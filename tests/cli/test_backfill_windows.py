@@ -188,7 +188,7 @@ def test_a_dry_run_sends_and_writes_nothing(project: CliProject) -> None:
     assert run.out.startswith("Dry run done: pipeline main -> segment\n")
     people = len({one.get("userId") or one["anonymousId"] for one in _all_sent(project)})
     assert run.out.endswith(
-        f"dry run, nothing was sent: 185 events for {people} users (MTU), 6 source pages and 12 batches; "
+        f"dry run, nothing was sent: 187 events for {people} users (MTU), 6 source pages and 12 batches; "
         "0.4 s at 500 events/s\n"
     )
 
@@ -205,7 +205,7 @@ def test_a_dry_run_estimates_at_the_given_rate(project: CliProject) -> None:
 
     assert summary["is_dry_run"] is True
     estimate = summary["estimate"]
-    assert (estimate["events"], estimate["source_pages"], estimate["batches"]) == (185, 6, 12)
+    assert (estimate["events"], estimate["source_pages"], estimate["batches"]) == (187, 6, 12)
     assert (estimate["events_per_second"], estimate["seconds_at_rate"]) == (10.0, 18.5)
     assert estimate["users_are_exact"] is True
 
@@ -225,7 +225,7 @@ def test_a_dry_run_leaves_the_checkpoint_as_it_is(project: CliProject) -> None:
     delivered = project.sandbox.segment.applied_count
     assert delivered > 0
     assert sum(line["duplicate"] for line in summary["streams"].values()) == delivered
-    assert summary["estimate"]["events"] == 185 - delivered
+    assert summary["estimate"]["events"] == 187 - delivered
     assert project.run("backfill", "--resume", "--rate", "100000").code == 0
     reconcile(project.sandbox)
 

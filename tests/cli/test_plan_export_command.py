@@ -32,7 +32,7 @@ def test_the_document_goes_to_standard_output_alone() -> None:
     result = run("export", "--to", "segment")
 
     assert result.exit_code == 0
-    assert {rule["type"] for rule in json.loads(result.stdout)["rules"]} == {"TRACK", "IDENTIFY"}
+    assert {rule["type"] for rule in json.loads(result.stdout)["rules"]} == {"TRACK", "IDENTIFY", "GROUP"}
     assert result.stderr.startswith("note: the plan says this too, for which `segment` has no place\n")
     assert "  PII classes (" in result.stderr
 
@@ -144,7 +144,7 @@ def test_out_and_in_again_is_the_same_plan() -> None:
     result = run("import", "first.json", "--from", "segment", "--out", "plan")
     run("export", "--to", "segment", "--plan", "plan", "--out", "second.json")
 
-    assert result.stdout == "wrote plan: plan `commerce` 1.0.0, 8 events, 8 of them made by cdi\n"
+    assert result.stdout == "wrote plan: plan `commerce` 1.0.0, 9 events, 9 of them made by cdi\n"
     first, second = (json.loads(Path(name).read_text(encoding="utf-8")) for name in ("first.json", "second.json"))
     assert _by_key(second) == _by_key(first)
 

@@ -118,7 +118,7 @@ def test_the_report_for_people(project: CliProject) -> None:
     assert (run.code, run.err) == (0, "")
     assert "candidate: commerce 1.0.0 (plan)\nbaseline:  commerce 1.0.0 (the plan that ships with cdi)\n" in run.out
     assert "read:      customers 25 of 25, carts 13 of 13, orders 61 of 61\n" in run.out
-    assert re.search(r"\nEvents as they were delivered: \d+ of 185 would be rejected \(\d\d\.\d %\)\n", run.out)
+    assert re.search(r"\nEvents as they were delivered: \d+ of 187 would be rejected \(\d\d\.\d %\)\n", run.out)
     assert re.search(r"\nSigned Up +25 +25 +100\.0 % ", run.out)
     assert re.search(r"must have at most 5 characters, found \d+; first in customers [0-9a-f-]{36}\n", run.out)
 
@@ -212,7 +212,7 @@ def test_without_a_checkpoint_file(project: CliProject) -> None:
 
     assert found["ledger"] is None
     assert found["dead_letters"] == []
-    assert found["delivered"]["checked"] == 185
+    assert found["delivered"]["checked"] == 187
     assert project.files() == {"cdi.yaml"}
 
 
@@ -246,7 +246,11 @@ def test_a_stream_that_may_not_be_read(tmp_path: Path) -> None:
     """Without its scope a stream is named and left out, exit code 3; the others are studied."""
     scopes = ("view_orders", "view_customer_groups", "view_products", "view_payments")
     scopes += ("view_discount_codes", "view_project_settings")
-    with SandboxThread(canary.options(scopes=scopes)) as sandbox, CliProject(tmp_path, sandbox) as project:
+    source = "page_size: 25\nlookups: {customer_consent: false}"
+    with (
+        SandboxThread(canary.options(scopes=scopes)) as sandbox,
+        CliProject(tmp_path, sandbox, source=source) as project,
+    ):
         found = impact(project, code=3)
 
         assert [problem.partition(":")[0] for problem in found["problems"]] == ["customers"]
@@ -261,3 +265,30 @@ def test_the_pipeline_of_a_source(project: CliProject) -> None:
     found = impact(project, "--source", source, "--stream", "customers")
 
     assert list(found["streams"]) == ["customers"]
+
+
+def test_what_routing_keeps_back_is_not_rejected(project: CliProject) -> None:
+    """Events that neither the plan nor a rule of the pipeline lets through to any destination do not count."""
+    plan = copy_default_plan(project.place)
+    edit(plan, "order_completed", currency=('"^[A-Z]{3}$"', '"^EUR$"'))
+    every = by_event(impact(project, "--plan", "plan", "--all")["mapped"])
+    dollars = "{event: Order Completed, property: {path: currency, in: [USD, GBP]}}"
+    rules = (f"{{when: {dollars}, then: {{filter: abroad}}}}", "{when: {event: Signed Up}, then: {not: segment}}")
+    project.pipeline = "\n".join(["routing:", *(f"  - {rule}" for rule in rules)])
+    project.write_settings()
+    ruled = by_event(impact(project, "--plan", "plan", "--all")["mapped"])
+    (plan / "events" / "identify.yaml").write_text(
+        (plan / "events" / "identify.yaml").read_text(encoding="utf-8") + "destinations: {segment: false}\n",
+        encoding="utf-8",
+    )
+    planned = by_event(impact(project, "--plan", "plan", "--all")["mapped"])
+
+    currencies = [order["totalPrice"]["currencyCode"] for order in project.sandbox.shop.documents("orders")]
+    abroad = sum(currency in ("USD", "GBP") for currency in currencies)
+    assert abroad > 0
+    for name in ("checked", "rejected"):
+        assert every["Order Completed"][name] - ruled["Order Completed"][name] == abroad
+    assert "Signed Up" in every
+    assert "Signed Up" not in ruled
+    assert "identify" in ruled
+    assert "identify" not in planned

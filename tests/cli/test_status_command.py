@@ -44,7 +44,7 @@ def test_the_whole_life_of_a_job(tmp_path: Path) -> None:
             "main -> segment: backfill done, 3 of 3 partitions done\n"
             "  window    THEN .. THEN\n"
             "  pulled    carts 13, customers 25, orders 61\n"
-            "  delivered 185 events under plan V\n"
+            "  delivered 187 events under plan V\n"
             "  last run  2: done (exit 0), started THEN, ended THEN\n"
             "dead letters: 0\n"
         )

@@ -17,11 +17,11 @@ from recording.commercetools import Walked
 
 from cdi_cli.clock import Instant
 from cdi_cli.commerce import Cart, Customer, Money, Order, Product
-from cdi_cli.sources import Departed, Nothing, Unreadable
+from cdi_cli.sources import Departed, Nothing, Reading, Unreadable
 
 FOLDER = CASSETTES / "commercetools"
-STREAMS = ["deletions", "customers", "carts", "orders", "payments", "products"]
-PATHS = {"deletions": "messages"}
+STREAMS = ["deletions", "customers", "carts", "orders", "payments", "products", "product-deletions"]
+PATHS = {"deletions": "messages", "product": "messages"}
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +84,7 @@ async def test_every_recorded_record_can_be_read(stream: str) -> None:
         "orders": Order,
         "payments": Order | Nothing,
         "products": Product,
+        "product-deletions": Product,
     }
     for row, found in zip(rows, readings, strict=True):
         (reading, *more) = found
@@ -91,6 +92,8 @@ async def test_every_recorded_record_can_be_read(stream: str) -> None:
         if isinstance(reading, Departed):
             told = (row["resource"]["id"], row["createdAt"], row.get("email"))
             assert (reading.customer_id, reading.at, reading.email, more) == (*told, [])
+        elif isinstance(reading, Product):
+            _assert_variants(row, found)
         elif stream != "payments":
             assert more == []
             assert not isinstance(reading, Nothing | Unreadable)
@@ -100,6 +103,38 @@ async def test_every_recorded_record_can_be_read(stream: str) -> None:
                 row["createdAt"],
                 row["lastModifiedAt"],
             )
+
+
+def _assert_variants(row: dict[str, Any], found: list[Reading]) -> None:
+    """The readings are the variants of the recorded product, or of the one that the message says was deleted."""
+    is_gone = row.get("type") == "ProductDeleted"
+    current = row["currentProjection"] if is_gone else row["masterData"]["current"]
+    products = [reading for reading in found if isinstance(reading, Product)]
+    assert len(products) == len(found)
+    assert [product.sku for product in products] == [each["sku"] for each in (current["masterVariant"], *current["variants"])]
+    identifier, created = (row["resource"]["id"], current["createdAt"]) if is_gone else (row["id"], row["createdAt"])
+    for product in products:
+        assert (product.product_id, product.created_at, product.updated_at) == (identifier, created, row["lastModifiedAt"])
+        assert product.is_published is (not is_gone and row["masterData"]["published"])
+
+
+async def test_products_have_the_recorded_prices_and_stock() -> None:
+    """Amounts are those of the product or, where it keeps them apart, of the look-up; stock is the recorded one."""
+    result, rows, answers = await walked("products")
+    stock = {row["sku"]: row["availableQuantity"] for body in answers.bodies("/inventory") for row in body["results"]}
+    readings = [found for page in result.readings for found in page]
+
+    assert stock
+    for row, found in zip(rows, readings, strict=True):
+        current = row["masterData"]["current"]
+        for variant, product in zip((current["masterVariant"], *current["variants"]), found, strict=True):
+            assert isinstance(product, Product)
+            if not product.is_published or row["priceMode"] != "Embedded":
+                continue
+            recorded = {price["value"]["currencyCode"]: price["value"]["centAmount"] for price in variant["prices"]}
+            assert {name: price.minor for name, price in product.original_prices.items()} == recorded
+            assert product.stock_count == stock[product.sku or ""]
+            assert product.locales["de"].name == current["name"]["de"]
 
 
 async def test_customers_keep_their_data_and_group() -> None:

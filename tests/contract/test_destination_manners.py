@@ -42,14 +42,14 @@ def test_settings_are_strict_and_frozen(destination: DestinationBench) -> None:
     with pytest.raises(ValidationError, match="no_such_setting"):
         destination.settings({"no_such_setting": 1})
     references = [name for name, value in destination.simulator.settings().items() if str(value).startswith("${")]
-    assert references
+    assert references or not destination.simulator.environment
     for name in references:
         with pytest.raises(ValidationError) as caught:
             destination.settings({name: "a-literal-canary"})
         assert "a-literal-canary" not in str(caught.value)
     settings = destination.settings()
     with pytest.raises(ValidationError):
-        setattr(settings, references[0], "changed")
+        setattr(settings, next(iter(destination.simulator.settings())), "changed")
 
 
 @each_destination
@@ -69,7 +69,8 @@ async def test_a_good_set_up_passes_every_check(destination: DestinationBench) -
 async def test_a_wrong_set_up_is_named_and_shows_no_secret(destination: DestinationBench) -> None:
     """`check` never raises and some check names the thing; sending raises one of our errors; neither holds a secret."""
     mistakes = destination.simulator.mistakes
-    assert "dead port" in mistakes
+    # A destination without a server has other ways not to be there.
+    assert "dead port" in mistakes or (mistakes and not destination.simulator.environment)
     for name, mistake in mistakes.items():
         async with destination.opened(mistake.settings, mistake.environment) as opened:
             failed = failed_texts(checks := await opened.check())

@@ -113,7 +113,7 @@ def test_a_lost_checkpoint_file_repeats_the_same_ids(project: CliProject) -> Non
 
     project.summary()
 
-    assert len(project.sandbox.segment.duplicates) == 185
+    assert len(project.sandbox.segment.duplicates) == 187
     reconcile(project.sandbox)
 
 

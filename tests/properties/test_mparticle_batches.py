@@ -62,7 +62,8 @@ def _products(batch: dict[str, Any]) -> list[dict[str, Any]]:
 
 @given(
     kind=KINDS, name=TEXT, user=TEXT, guest=st.none() | TEXT, properties=OBJECTS, products=st.none() | PRODUCTS,
-    consent=st.dictionaries(st.just("Ads"), st.booleans()), oversized=st.sampled_from(["reject", "trim"]),
+    consent=st.sampled_from([{}, {"Ads": True}, {"Ads": False}]), denied=st.sampled_from([[], ["Ads"], "Ads", None]),
+    oversized=st.sampled_from(["reject", "trim"]),
 )  # fmt: skip
 def test_whatever_is_encoded_is_valid_and_whole(
     kind: str,
@@ -72,11 +73,12 @@ def test_whatever_is_encoded_is_valid_and_whole(
     properties: dict[str, Any],
     products: Any,
     consent: Any,
+    denied: Any,
     oversized: str,
 ) -> None:
     """The vendor's schema passes every batch and the simulator cuts nothing of it; else there is a stable reason."""
     body = properties if products is None else properties | {"products": products}
-    context = {"consent": {"categoryPreferences": consent}}
+    context = {"consent": {"categoryPreferences": consent, "denied": denied}}
     one = event(kind=kind, name=name, user_id=user, anonymous_id=guest, properties=body, context=context)
 
     encoded = encoder(consent=CONSENT, oversized=oversized).event(one)
@@ -87,7 +89,8 @@ def test_whatever_is_encoded_is_valid_and_whole(
         batch = check(encoded)
         assert batch["source_request_id"] == one.id
         assert batch["user_identities"]["customer_id"] == user
-        assert ("consent_state" in batch) == ("Ads" in consent)
+        is_known = consent == {"Ads": True} or (consent == {"Ads": False} and denied == ["Ads"])
+        assert ("consent_state" in batch) == is_known
 
 
 @given(OBJECTS, st.sampled_from(["reject", "trim"]))

@@ -12,7 +12,7 @@ from cdi_cli import sources
 from cdi_cli.checks import Check
 from cdi_cli.clock import Instant, Window
 from cdi_cli.sandbox import SandboxOptions, SandboxThread
-from cdi_cli.sandbox.commercetools.mutate import customer_deleted
+from cdi_cli.sandbox.commercetools.mutate import customer_deleted, product_deleted
 from cdi_cli.sources import ConsentField, Page, Reading, Source, SourceContext
 from recording import Account, Recording, Scenario
 from recording.scrub import Scrubber
@@ -95,6 +95,7 @@ _WORTHWHILE: dict[str, Callable[[dict[str, Any]], bool]] = {
     ),
     "products": lambda record: bool(record["masterData"]["current"].get("categories")),
     "deletions": lambda record: "email" in record,
+    "product_deletions": lambda record: "currentProjection" in record,
 }
 
 
@@ -131,6 +132,10 @@ def _sandbox() -> Iterator[Account]:
     with SandboxThread(options) as sandbox:
         gone = sandbox.shop.documents("customers")[:5]
         sandbox.shop.seed("messages", [customer_deleted(each, at=each["lastModifiedAt"]) for each in gone])
+        dropped = [each for each in sandbox.shop.documents("products") if each["masterData"]["published"]][-5:]
+        sandbox.shop.seed("messages", [product_deleted(each, at=each["lastModifiedAt"]) for each in dropped])
+        for each in dropped:
+            sandbox.shop.delete("products", each["id"])
         base = f"{sandbox.url}/commercetools"
         yield _account(options.project_key, f"{base}/api", f"{base}/auth", options.client_id, SECRET)
 
@@ -151,6 +156,7 @@ RECORDING = Recording(
         "payments": walk("payments"),
         "products": walk("products"),
         "deletions": walk("deletions"),
+        "product-deletions": walk("product_deletions"),
     },
     effect="reads the project, changes nothing",
     secrets=(SECRET, "sandbox-client", "sandbox-secret"),

@@ -108,7 +108,7 @@ class DestinationSimulator(Protocol):
 
     @property
     def mistakes(self) -> Mapping[str, Mistake]:
-        """Wrong set-ups by name; one of them is `dead port`."""
+        """Wrong set-ups by name; one of them is `dead port` where there is a server."""
         ...
 
     def settings(self) -> dict[str, Any]:
@@ -132,7 +132,10 @@ class DestinationSimulator(Protocol):
         ...
 
     def script(self, outcome: str) -> Callable[[], int]:
-        """Make the next requests fail (`refused`, `unauthorised`, `unavailable`, `lost answer`); tells how often it did."""
+        """Make the next requests fail (`refused`, `unauthorised`, `unavailable`, `lost answer`); tells how often it did.
+
+        Skips the test where there is no server that could do so.
+        """
         ...
 
     def event_id(self, applied: Mapping[str, Any]) -> str:

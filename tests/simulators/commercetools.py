@@ -10,7 +10,7 @@ from typing import Any
 from cdi_cli.clock import Instant, Window
 from cdi_cli.errors import AuthError, RefusedError, ScopeError, TransientError
 from cdi_cli.sandbox import SandboxOptions, SandboxThread
-from cdi_cli.sandbox.commercetools.mutate import customer_deleted
+from cdi_cli.sandbox.commercetools.mutate import customer_deleted, product_deleted
 from simulators import Mistake, Row
 
 NOW = Instant("2026-06-01T00:00:00.000Z")
@@ -22,6 +22,8 @@ _VARIABLE = "CONTRACT_CLIENT_SECRET"
 _UNWELCOME = ("view_customers", "view_products", "view_discount_codes", "view_customer_groups", "view_payments")
 DEAD = "http://127.0.0.1:9"
 """The discard port: nothing listens there."""
+_MESSAGES = {"deletions": "CustomerDeleted", "product_deletions": "ProductDeleted"}
+"""Streams of messages, and what these are called."""
 
 
 class CommercetoolsSimulator:
@@ -61,11 +63,11 @@ class CommercetoolsSimulator:
 
     def rows(self, stream: str) -> Sequence[Row]:
         """What the shop holds."""
-        documents = self._sandbox.shop.documents("messages" if stream == "deletions" else stream)
+        documents = self._sandbox.shop.documents("messages" if stream in _MESSAGES else stream)
         return [
             Row(record["id"], record["createdAt"], record["lastModifiedAt"])
             for record in documents
-            if stream != "deletions" or record["type"] == "CustomerDeleted"
+            if stream not in _MESSAGES or record["type"] == _MESSAGES[stream]
         ]
 
     def secrets_served(self) -> Sequence[str]:
@@ -91,7 +93,8 @@ class CommercetoolsSimulator:
 
     def break_type(self, stream: str, record: dict[str, Any]) -> None:
         """Text where an object or a number must be."""
-        record[{"payments": "transactions", "deletions": "resource"}.get(stream, "version")] = "not of this type"
+        fields = {"payments": "transactions", "deletions": "resource", "product_deletions": "resource"}
+        record[fields.get(stream, "version")] = "not of this type"
 
     def belongs(self, stream: str, record: Mapping[str, Any], entity: Any) -> bool:
         """A record is its entity; a payment is one of those that its order's refunds name, a message is about a customer."""
@@ -99,6 +102,10 @@ class CommercetoolsSimulator:
             return bool(entity.customer_id == record["resource"]["id"] and entity.email == record["email"])
         if stream == "payments":
             return record["id"] in {refund.payment_id for refund in entity.refunds}
+        if stream == "product_deletions":
+            return bool(entity.product_id == record["resource"]["id"] and not entity.is_published)
+        if stream == "products":
+            return bool(entity.product_id == record["id"])
         return bool(entity.id == record["id"])
 
     def _address(self, sandbox: SandboxThread, name: str) -> str:
@@ -106,11 +113,15 @@ class CommercetoolsSimulator:
 
 
 def delete_some(sandbox: SandboxThread) -> None:
-    """Messages about customers that were deleted in the past, a third of them in one crowd at one time."""
+    """Messages about customers and products that were deleted in the past, a third of them in one crowd at one time."""
     gone = sandbox.shop.documents("customers")[:DELETED]
     times = [customer["createdAt"] for customer in gone]
     times = [*times[: DELETED // 3], *[times[DELETED // 3]] * (DELETED // 3), *times[2 * DELETED // 3 :]]
     sandbox.shop.seed("messages", [customer_deleted(customer, at=at) for customer, at in zip(gone, times, strict=False)])
+    products = [each for each in sandbox.shop.documents("products") if each["masterData"]["published"]][:DELETED]
+    sandbox.shop.seed("messages", [product_deleted(product, at=at) for product, at in zip(products, times, strict=False)])
+    for product in products:
+        sandbox.shop.delete("products", product["id"])
 
 
 @contextmanager

@@ -45,6 +45,7 @@ def test_defaults_are_filled_in_and_secrets_have_their_state(tmp_path: Path, mon
 workspace: acme
 state: {tmp_path}/.cdi/state.db
 ledger: {{}}
+regions: {{}}
 sources:
   main:
     type: shop
@@ -69,12 +70,16 @@ pipelines:
     identity:
       user_id: customer_id
       guest_id: anonymous_id
+      link_guests: verified
     consent: {{}}
     require_consent: []
     lifecycle:
       order_completed: placed
       'off': []
+      groups:
+      - business_unit
     ids: {{}}
+    routing: []
     workers: 4
     sync: {{}}
     breaker:

@@ -10,7 +10,7 @@ from mparticle_events import ORDER, PRODUCT, ago, data, decoded, encoder, event,
 from mparticle_judge import violations
 
 from cdi_cli.clock import Instant
-from cdi_cli.destinations import Rejected
+from cdi_cli.destinations import Filtered, Rejected
 from cdi_cli.destinations.mparticle import DESTINATION
 from cdi_cli.destinations.mparticle.encode import BATCH_BYTES_MAX
 
@@ -88,6 +88,26 @@ def test_pages_and_screens_are_screen_views() -> None:
     assert (found["screen_name"], found["custom_attributes"]) == ("Home", {"title": "Home"})
 
 
+def test_a_group_is_attributes_of_its_member() -> None:
+    """The Events API has no call for groups: id and traits stand with the person, under names of their own."""
+    one = event(type="group", kind="group.member", name="group", properties={"name": "Acme"}, context={"groupId": "bu-9"})
+
+    batch = decoded(one)
+
+    assert batch["user_attributes"] == {"group_id": "bu-9", "group_name": "Acme"}
+    assert batch["user_identities"] == {"customer_id": "cust-1"}
+    assert "events" not in batch
+
+
+def test_products_are_filtered() -> None:
+    """A product's snapshot belongs to nobody and has no place in the Events API; that is no fault of it."""
+    one = event(family="product", kind="product.snapshot", user_id=None)
+
+    assert encoder().event(one) == Filtered("no_catalogue")
+    assert DESTINATION.judge is not None
+    assert DESTINATION.judge(None)(one) is None
+
+
 def test_a_profile_is_a_batch_without_events() -> None:
     """Reserved traits have mParticle's names, the address is taken apart, lists of texts stay, the e-mail is an identity."""
     traits = {
@@ -145,7 +165,7 @@ def test_texts_of_fields_may_come_as_numbers() -> None:
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"type": "group"}, "type_unsupported"),
+    ({"type": "purchase"}, "type_unsupported"),
     ({"type": "alias"}, "type_unsupported"),
     ({"id": ""}, "request_id_missing"),
     ({"id": 7}, "request_id_missing"),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from mparticle_events import decoded, encoder, event, profile, settings
+from mparticle_events import CLOCK, NOW, decoded, encoder, event, profile, settings
+from sandbox_client import SandboxClient
 
-from cdi_cli.clock import Instant
-from cdi_cli.destinations import Rejected
-from cdi_cli.destinations.mparticle.erasure import erasure_requests
+from cdi_cli.clock import Clock
+from cdi_cli.destinations import Person, Rejected
+from cdi_cli.destinations.mparticle import DESTINATION
+from cdi_cli.destinations.mparticle.erasure import erasure_of
+from cdi_cli.sandbox import SandboxOptions, SandboxThread
 
 GUEST = {"user_id": None, "anonymous_id": "anon-1", "context": {"traits": {"email": "Guest@Example.com"}}}
 
@@ -46,6 +51,7 @@ def test_a_guest_of_whom_nothing_may_be_said_is_rejected() -> None:
         ({"email": " A@B.example "}, {"email": "a@b.example"}),
         ({"phone": "+49 (170)/123-45.67"}, {"mobile_number": "+491701234567"}),
         ({"email": "n/a", "phone": "0170 1234567"}, {}),
+        ({"email": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}, {}),
         ({"email": "a @b", "phone": "+0170123456"}, {}),
         ({"email": "", "phone": ""}, {}),
         ({"email": 7, "phone": 491701234567}, {}),
@@ -70,15 +76,23 @@ def test_the_email_of_an_order_is_not_the_persons() -> None:
     assert sign_up == {"customer_id": "cust-1", "email": "a@b.example", "mobile_number": "+491701234567"}
 
 
-def test_an_email_that_is_no_identity_is_an_attribute() -> None:
-    """Settings that keep the e-mail out of identities leave it among the attributes."""
-    found = decoded(profile(properties={"email": "a@b.example"}), identities=[])
+@pytest.mark.parametrize(("email", "values"), [("a@b.example", {"identities": []}), ("a-hash-of-it", {})])
+def test_an_email_that_is_no_identity_is_an_attribute(email: str, values: dict[str, Any]) -> None:
+    """Where settings keep the e-mail out of identities, or it is a hash, it stays among the attributes."""
+    found = decoded(profile(properties={"email": email}), **values)
 
-    assert (found["user_identities"], found["user_attributes"]) == ({"customer_id": "cust-1"}, {"email": "a@b.example"})
+    assert (found["user_identities"], found["user_attributes"]) == ({"customer_id": "cust-1"}, {"email": email})
 
 
 CONSENT = {"Advertising": {"gdpr": "marketing", "document": "privacy-v3"}, "Sale": {"ccpa": True}}
 AT_MS = 1788260400000
+
+
+def consented(given: dict[str, bool | None]) -> dict[str, Any]:
+    """The context of somebody who said so (None: nothing), as the pipeline makes it."""
+    denied = [category for category, state in given.items() if state is False]
+    preferences = {category: state is True for category, state in given.items()}
+    return {"consent": {"categoryPreferences": preferences} | ({"denied": denied} if denied else {})}
 
 
 @pytest.mark.parametrize(
@@ -86,15 +100,17 @@ AT_MS = 1788260400000
     [
         ({"Advertising": True}, {"gdpr": {"marketing": {"consented": True, "document": "privacy-v3"}}}),
         ({"Advertising": False}, {"gdpr": {"marketing": {"consented": False, "document": "privacy-v3"}}}),
+        ({"Advertising": None}, None),
+        ({"Sale": None}, None),
         ({"Sale": True}, {"ccpa": {"data_sale_opt_out": {"consented": False}}}),
         ({"Sale": False}, {"ccpa": {"data_sale_opt_out": {"consented": True}}}),
         ({"Unmapped": True}, None),
         ({}, None),
     ],
 )
-def test_consent_goes_where_settings_say(given: dict[str, bool], state: Any) -> None:
-    """GDPR purposes as they are; the CCPA's opt-out is inverted: consented means opted out. Each has the event's time."""
-    found = decoded(event(context={"consent": {"categoryPreferences": given}}), consent=CONSENT).get("consent_state")
+def test_consent_goes_where_settings_say(given: dict[str, bool | None], state: Any) -> None:
+    """GDPR purposes as they are, the CCPA's opt-out inverted, each with the event's time; what is unknown is not said."""
+    found = decoded(event(context=consented(given)), consent=CONSENT).get("consent_state")
 
     for purposes in (state or {}).values():
         for purpose in purposes.values():
@@ -102,9 +118,28 @@ def test_consent_goes_where_settings_say(given: dict[str, bool], state: Any) -> 
     assert found == state
 
 
+def test_what_is_assumed_is_no_consent_to_a_purpose() -> None:
+    """Where a region is under opt-out, nobody agreed to anything; that the person did not opt out is true all the same."""
+    context = {"consent": {"categoryPreferences": {"Ads": True}, "assumed": ["Ads"], "region": "us"}}
+
+    found = decoded(event(context=context), consent={"Ads": {"gdpr": "ads", "ccpa": True}})["consent_state"]
+
+    assert found == {"ccpa": {"data_sale_opt_out": {"consented": False, "timestamp_unixtime_ms": AT_MS}}}
+
+
+def test_what_is_as_of_now_is_said_by_the_profile_alone() -> None:
+    """An old order did not have the consent that its customer has today, under the order's time."""
+    context = {"consent": {"categoryPreferences": {"Sale": True, "Advertising": True}, "asOfNow": ["Sale"]}}
+
+    order, person = (decoded(make(context=context), consent=CONSENT)["consent_state"] for make in (event, profile))
+
+    assert set(order) == {"gdpr"}
+    assert set(person) == {"gdpr", "ccpa"}
+
+
 def test_one_category_can_be_both() -> None:
     """It then says both, each in its own sense; without settings nothing is said."""
-    context = {"consent": {"categoryPreferences": {"Ads": False}}}
+    context = consented({"Ads": False})
 
     found = decoded(event(context=context), consent={"Ads": {"gdpr": "ads", "ccpa": True}})["consent_state"]
 
@@ -133,36 +168,57 @@ def test_a_consent_that_is_no_truth_value_is_rejected(value: Any) -> None:
 
 def test_erasure_is_one_opendsr_request_for_each_id() -> None:
     """Method, address and body are those of version 3; an anonymous id stands in the extension, under OpenDSR's spelling."""
-    at = Instant("2026-09-01T10:00:00.000Z")
-    requests = erasure_requests(settings(anonymous_identity="other_id_2"), ["c-1", "c-1"], ["a-1"], submitted_at=at)
+    requests = erasure_of(settings(anonymous_identity="other_id_2"), Person(("c-1", "c-1"), ("a-1",)), CLOCK)
 
-    bodies = [json.loads(request.body) for request in requests]
-    assert [(request.method, request.url) for request in requests] == [
-        ("POST", "https://opendsr.mparticle.com/v3/requests")
-    ] * 2
+    bodies = [dict(request.body or {}) for request in requests]
     identifiers = [UUID(body.pop("subject_request_id")) for body in bodies]
-    shared = {"regulation": "gdpr", "subject_request_type": "erasure", "submitted_time": at, "api_version": "3.0"}
+    shared = {
+        "regulation": "gdpr",
+        "subject_request_type": "erasure",
+        "submitted_time": "2026-09-01T00:00:00Z",
+        "api_version": "3.0",
+    }
     extension = {"subject_identities": {"other2": {"value": "a-1", "encoding": "raw"}}}
+    assert {(request.method, request.url) for request in requests} == {("POST", "https://opendsr.mparticle.com/v3/requests")}
     assert bodies == [
         {**shared, "subject_identities": {"controller_customer_id": {"value": "c-1", "encoding": "raw"}}},
         {**shared, "extensions": {"opendsr.mparticle.com": extension}},
     ]
     assert [identifier.version for identifier in identifiers] == [4, 4]
-    assert len(set(identifiers)) == 2
+    assert all("workspace" in request.needs for request in requests)
 
 
-def test_erasure_repeats_itself_exactly() -> None:
-    """The same people at the same time make the same requests; another time, another law or another person does not."""
-    at, later = Instant("2026-09-01T10:00:00.000Z"), Instant("2026-09-02T10:00:00.000Z")
-    one = erasure_requests(settings(), ["c-1"], [], submitted_at=at)
+def test_erasure_repeats_itself_on_one_day() -> None:
+    """The same ids on the same day make the same requests; another day, another person or kind of id does not."""
+    later, tomorrow = (Clock(now=lambda by=by: NOW + by) for by in (timedelta(hours=5), timedelta(days=1)))
+    one = erasure_of(settings(), Person(("c-1",)), CLOCK)
 
-    assert erasure_requests(settings(), ["c-1"], [], submitted_at=at) == one
+    assert erasure_of(settings(), Person(("c-1",)), later) == one
     others = [
-        *erasure_requests(settings(), ["c-1"], [], submitted_at=later),
-        *erasure_requests(settings(), ["c-1"], [], submitted_at=at, regulation="ccpa"),
-        *erasure_requests(settings(), ["c-2"], [], submitted_at=at),
-        *erasure_requests(settings(), [], ["c-1"], submitted_at=at),
+        *erasure_of(settings(), Person(("c-1",)), tomorrow),
+        *erasure_of(settings(), Person(("c-2",)), CLOCK),
+        *erasure_of(settings(), Person((), ("c-1",)), CLOCK),
     ]
-    identifiers = {json.loads(request.body)["subject_request_id"] for request in [*one, *others]}
-    assert len(identifiers) == 5
-    assert erasure_requests(settings(anonymous_identity=None), [], ["a-1"], submitted_at=at) == []
+    assert len({(request.body or {})["subject_request_id"] for request in [*one, *others]}) == 4
+
+
+def test_erasure_asks_nothing_about_ids_that_were_never_sent() -> None:
+    """A destination that is sent no anonymous ids is not asked for them; the specification offers the same."""
+    assert erasure_of(settings(anonymous_identity=None), Person((), ("a-1",))) == []
+    assert erasure_of(settings(), Person()) == []
+    assert DESTINATION.erasure is not None
+    assert len(DESTINATION.erasure(settings(), Person(("c",), ("a",)))) == 2
+
+
+async def test_the_simulator_takes_an_erasure() -> None:
+    """A request as it is told to the operator is received by the imitated OpenDSR interface."""
+    with SandboxThread(SandboxOptions(orders=0)) as sandbox, SandboxClient(sandbox.url) as client:
+        (request,) = erasure_of(settings(), Person(("c-1",)), CLOCK)
+        pair = base64.b64encode(b"sandbox-mparticle-key:sandbox-mparticle-secret").decode()
+        answer = client.call(
+            request.method, "/mparticle/v3/requests", body=json.dumps(request.body).encode(),
+            headers={"Authorization": f"Basic {pair}"},
+        )  # fmt: skip
+
+    assert answer.status == 201
+    assert sandbox.mparticle.erasures == [request.body]

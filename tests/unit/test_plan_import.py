@@ -76,14 +76,14 @@ def test_the_plan_of_typewriter_goes_back_to_segment(tmp_path: Path) -> None:
 
 
 def test_what_a_plan_cannot_say_of_segment_is_told(tmp_path: Path) -> None:
-    """Other rule types, older versions, rules for the envelope, look-around, references: each with its place."""
+    """A screen named as a page is, rules for all, older versions, rules for the envelope, look-around, references: each with its place."""
     losses = Losses()
 
     plan = written(from_segment(document("segment/rules"), losses), tmp_path / "plan", losses)
 
     assert said(losses) == {
         "version 1 beside version 2": ["Order Completed"],
-        "rules of type GROUP, PAGE, SCREEN or unknown": ["GROUP", "Home"],
+        "a second event of one name": ["Home"],
         "rules of type COMMON": ["COMMON"],
         "rules for `context`": ["Order Completed"],
         "`userId` is required": ["Order Completed"],
@@ -97,6 +97,11 @@ def test_what_a_plan_cannot_say_of_segment_is_told(tmp_path: Path) -> None:
     assert paths(plan, "Order Completed")["products[].price"] == (("number",), True)
     assert event_of(plan, "Order Completed").properties[-2].items.keywords == {"additionalProperties": False}
     assert paths(plan, "identify")["age"] == (("integer",), False)
+    assert {(event.type, event.name) for event in plan.events if event.type != "track"} == {
+        ("identify", "identify"),
+        ("group", "group"),
+        ("page", "Home"),
+    }
 
 
 def test_what_a_plan_cannot_say_of_mparticle_is_told(tmp_path: Path) -> None:

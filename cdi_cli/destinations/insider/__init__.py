@@ -13,7 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cdi_cli.destinations._base import Destination, DestinationContext, DestinationSpec, Rejected
+from cdi_cli.destinations._base import (
+    Destination,
+    DestinationContext,
+    DestinationSpec,
+    Drafter,
+    ErasureRequest,
+    Person,
+    Rejected,
+)
 from cdi_cli.destinations.insider.settings import InsiderSettings
 from cdi_cli.events import Event
 
@@ -41,6 +49,18 @@ def _judge(settings: InsiderSettings | None) -> Callable[[Event], Rejected | Non
     return refused
 
 
+def _erasure(settings: InsiderSettings, person: Person) -> list[ErasureRequest]:
+    from cdi_cli.destinations.insider.erasure import erasure_of
+
+    return erasure_of(settings, person)
+
+
+def _draft(settings: InsiderSettings, context: DestinationContext) -> Drafter:
+    from cdi_cli.destinations.insider.draft import drafter
+
+    return drafter(settings, context)
+
+
 DESTINATION = DestinationSpec(
     name="insider",
     title="Insider",
@@ -48,6 +68,8 @@ DESTINATION = DestinationSpec(
     open=_open,
     is_idempotent=False,
     judge=_judge,
+    erasure=_erasure,
+    draft=_draft,
     confirm_after_seconds=900.0,
 )
 """Insider appends a repeat (sheet "Insider", section 2). It unifies profiles in its own time, which it does not tell: 15

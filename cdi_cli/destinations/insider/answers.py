@@ -28,7 +28,7 @@ HARMLESS_STATUSES = frozenset({403, 429, 500, 503, 520, 521, 523})
 """Answers after which an upsert may be sent again (a 403 only if it is a throttle)."""
 _THROTTLED = re.compile(rb"limit|too many", re.IGNORECASE)
 _USER = re.compile(r"users\.(\d{1,5})\.(.*)", re.DOTALL)
-_KEY = re.compile(r"([a-z_]+(?:\.(?:\d+|\*|[a-z_]+))*)(?:\.?[a-z]+\(.*)?", re.DOTALL)
+_PLACE = re.compile(r"[a-z_]+(?:\.(?:\d+|\*|[a-z_]+))*")
 _REQUIRED = re.compile(r"[a-z_]{1,40} parameter is required on [a-z_]{1,60} event")
 _PLAIN_WORDS = re.compile(r"[A-Za-z][A-Za-z0-9 ,.:_`'-]{0,119}")
 _LEVEL_MAX = 80
@@ -93,7 +93,7 @@ def upserted(response: Response, count: int) -> list[Outcome]:
         if found is not None and (number := int(found[1])) < count:
             rejected.setdefault(number, _rejection(found[2], texts))
     rest: Outcome = ACCEPTED
-    if data.successful.count != count - len(rejected):
+    if (data.successful.count, data.fail.count) != (count - len(rejected), len(rejected)):
         rest = Unknown(
             f"Insider counted {data.successful.count} good and {data.fail.count} bad of {count} users, "
             f"and named {len(rejected)} bad ones"
@@ -103,8 +103,8 @@ def upserted(response: Response, count: int) -> list[Outcome]:
 
 def _rejection(place: str, texts: list[str] | str) -> Rejected:
     """Insider's reason without its values: the place of the mistake, and which parameter it misses."""
-    known = _KEY.fullmatch(place)
-    where = known[1][:_LEVEL_MAX] if known is not None else "the user"
+    path = place.partition("(")[0]
+    where = path[:_LEVEL_MAX] if _PLACE.fullmatch(path) else "the user"
     part = next((name for name in ("identifiers", "attributes", "event_name", "events") if name in where), "user")
     words = [text for text in ([texts] if isinstance(texts, str) else texts) if _REQUIRED.fullmatch(text)]
     return Rejected(f"insider_invalid_{part}", f"Insider refuses `{where}`{': ' + '; '.join(words[:3]) if words else ''}")

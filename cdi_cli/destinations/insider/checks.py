@@ -17,7 +17,7 @@ from cdi_cli.destinations.insider.client import InsiderClient
 from cdi_cli.destinations.insider.encode import Encoder
 from cdi_cli.destinations.insider.lines import LINE_CONSUMED, LINE_PARAMETERS, ORDER_CONSUMED
 from cdi_cli.destinations.insider.names import ATTRIBUTES, DEFAULT_EVENTS, LINE_EVENTS, PARAMETERS, snake
-from cdi_cli.destinations.insider.profile import attribute_place
+from cdi_cli.destinations.insider.profile import GROUP, attribute_place
 from cdi_cli.destinations.insider.settings import InsiderSettings
 from cdi_cli.errors import CdiError, RefusedError
 
@@ -109,8 +109,9 @@ async def preflight(
         for each in planned
         if each.type in ("track", "page", "screen") and not each.kind.startswith("product.")
     }
+    missing = {name for name in names.values() if name and name not in events and name not in DEFAULT_EVENTS}
     return [
-        _undefined("events", {name for name in names.values() if name not in events and name not in DEFAULT_EVENTS}),
+        _undefined("events", missing),
         _undefined("parameters", _undefined_params(names, events, settings)),
         _undefined("attributes", _undefined_attributes(planned, set(attributes), settings)),
         _nameless(names, planned, settings),
@@ -141,11 +142,17 @@ def _undefined_params(names: dict[Planned, str], events: dict[str, _Column], set
         yield from (f"{name}.{param}" for param in sent if param not in known)
 
 
+def _leaves(planned: Planned) -> list[str]:
+    """The paths of values, dotted: those of objects and lists that hold others are no values."""
+    paths = [path.replace("[]", "") for path in planned.properties]
+    return [path for path in paths if not any(other.startswith(f"{path}.") for other in paths)]
+
+
 def param_places(planned: Planned, event_name: str) -> dict[str, str]:
     """Where the properties of a planned event go that become custom parameters: `custom.<name>`, or nowhere (empty)."""
     is_line_event = event_name in LINE_EVENTS
     places: dict[str, str] = {}
-    for path in planned.properties:
+    for path in _leaves(planned):
         is_of_line = path.startswith("products.")
         own = path.removeprefix("products.")
         if path == "products" or (is_of_line and not is_line_event):
@@ -163,13 +170,13 @@ def param_places(planned: Planned, event_name: str) -> dict[str, str]:
 def _undefined_attributes(planned: Sequence[Planned], known: set[str], settings: InsiderSettings) -> Iterable[str]:
     plain = {key.removeprefix("c_") for key in known}
     for each in planned:
-        if each.type != "identify":
+        if each.type == "group":
+            names = [f"{GROUP}_id", *(f"{GROUP}_{snake(path)}" for path in _leaves(each))]
+        elif each.type == "identify":
+            names = [(attribute_place(path, settings) or "").removeprefix("custom.") for path in _leaves(each)]
+        else:
             continue
-        for path in each.properties:
-            place = attribute_place(path, settings)
-            name = (place or "").removeprefix("custom.")
-            if name and name not in ATTRIBUTES and name not in plain:
-                yield name
+        yield from (name for name in names if name and name not in ATTRIBUTES and name not in plain)
 
 
 def _nameless(names: dict[Planned, str], planned: Sequence[Planned], settings: InsiderSettings) -> Check:
@@ -179,7 +186,7 @@ def _nameless(names: dict[Planned, str], planned: Sequence[Planned], settings: I
         lost |= {f"{each.name}.{path}" for path, place in param_places(each, name).items() if not place}
     for each in planned:
         if each.type == "identify":
-            lost |= {f"{each.name}.{path}" for path in each.properties if attribute_place(path, settings) == ""}
+            lost |= {f"{each.name}.{path}" for path in _leaves(each) if attribute_place(path, settings) == ""}
     if not lost:
         return Check("insider names", True, "all names of the plan can be spelt in Insider")
     shown = ", ".join(f"`{name}`" for name in sorted(lost)[:_SHOWN_MAX])

@@ -52,6 +52,17 @@ _fragment = msgspec.json.Decoder(_Fragment).decode
 _head = msgspec.json.Decoder(_Head).decode
 
 
+def catalog_parts(products: Sequence[bytes]) -> dict[tuple[str, str], list[tuple[int, str, bytes]]]:
+    """The records of encoded products by call and locale, each with its product's place in the list and its item id."""
+    parts: dict[tuple[str, str], list[tuple[int, str, bytes]]] = {}
+    for number, product in enumerate(products):
+        fragment = _fragment(product)
+        for record in fragment.records:
+            head = _head(record)
+            parts.setdefault((fragment.catalog, head.locale), []).append((number, head.item_id, bytes(record)))
+    return parts
+
+
 class InsiderDestination:
     """An open Insider account; see `destinations/_base.py` for the contract."""
 
@@ -141,13 +152,7 @@ class InsiderDestination:
     async def _ingest(self, products: Sequence[bytes]) -> list[Outcome]:
         """Send products by call and locale; an event is accepted when every one of its records is."""
         outcomes: list[Outcome] = [ACCEPTED] * len(products)
-        parts: dict[tuple[str, str], list[tuple[int, str, bytes]]] = {}
-        for number, product in enumerate(products):
-            fragment = _fragment(product)
-            for record in fragment.records:
-                head = _head(record)
-                parts.setdefault((fragment.catalog, head.locale), []).append((number, head.item_id, bytes(record)))
-        for (mode, locale), records in parts.items():
+        for (mode, locale), records in catalog_parts(products).items():
             for first in range(0, len(records), RECORDS_MAX):
                 some = records[first : first + RECORDS_MAX]
                 response = await self._client.catalog(mode, b"[" + b",".join(record for _, _, record in some) + b"]")

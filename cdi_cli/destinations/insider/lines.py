@@ -88,7 +88,7 @@ def _shares(order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> lis
     rest = (amount(order.get("discount")) or _NOTHING) - off_lines
     weights = [_paid(line) for line in lines]
     total = sum(weights, _NOTHING)
-    if rest <= 0 or total <= 0 or not order.get("products"):
+    if rest <= 0 or total <= 0 or lines is not order.get("products"):  # a revenue is what is left after discounts
         return [_NOTHING] * len(lines)
     rest = min(rest, total)
     shares = [(rest * weight / total).quantize(_FINEST, ROUND_HALF_EVEN) for weight in weights]

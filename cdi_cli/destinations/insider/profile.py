@@ -3,8 +3,9 @@
 A single identifier that Insider finds invalid costs the whole user. So an e-mail that is none and a phone number that is not
 in E.164 form are left out, and what Insider blocks as a placeholder ("undefined", "0") is too.
 
-An opt-in is false only where the record says no (`context.consent.denied`): what is unknown is left out, which for Insider
-means that nothing was decided. `gdpr_optin: false` stops all processing of the person, so this matters.
+An opt-in is false only where the record says no (`context.consent.denied`), and true only where it says yes. What is
+unknown, or assumed by the law of a country, is left out: for Insider nothing was decided then, and what the person told
+Insider directly is not undone. `gdpr_optin: false` stops all processing of the person, so this matters.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _SEPARATORS = re.compile(r"[\s()./-]")
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}:\d{2}(\.\d+)?Z)?", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}")
-_GROUP = "company"
+GROUP = "company"
+"""What the attributes of a company begin with."""
 
 
 def identifiers(event: Event, settings: InsiderSettings) -> dict[str, Any]:
@@ -86,7 +88,7 @@ def attributes(event: Event, settings: InsiderSettings) -> dict[str, Any]:
     custom: dict[str, Any] = {}
     is_group = event.type == "group"
     for path, value in leaves(event.properties):
-        own = f"{_GROUP}_{snake(path)}" if is_group else snake(path)
+        own = f"{GROUP}_{snake(path)}" if is_group else snake(path)
         name = None if is_group else _attribute_of(path, settings)
         if name is not None and name in ATTRIBUTES:
             if (fitting := _as_attribute(name, value, event)) is not None:
@@ -100,7 +102,7 @@ def attributes(event: Event, settings: InsiderSettings) -> dict[str, Any]:
         if key := name or own:
             custom.setdefault(key, value)
     if is_group and isinstance(group := event.context.get("groupId"), str) and group:
-        custom[f"{_GROUP}_id"] = group
+        custom[f"{GROUP}_id"] = group
     if not is_group:
         _add_what_context_says(event, settings, default)
         for name, is_on in ((each, getattr(settings.identifiers, each)) for each in ("email", "phone_number")):
@@ -149,12 +151,16 @@ def _add_what_context_says(event: Event, settings: InsiderSettings, default: dic
     consent = event.context.get("consent")
     if not isinstance(consent, Mapping):
         return
-    given, denied = consent.get("categoryPreferences"), consent.get("denied")
+    given = consent.get("categoryPreferences")
     for category, optins in settings.consent.items():
-        if isinstance(given, Mapping) and given.get(category) is True:
-            default.update(dict.fromkeys(optins, True))
-        elif isinstance(denied, list | tuple) and category in denied:
+        if category in _listed(consent.get("denied")):
             default.update(dict.fromkeys(optins, False))
+        elif isinstance(given, Mapping) and given.get(category) is True and category not in _listed(consent.get("assumed")):
+            default.update(dict.fromkeys(optins, True))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def locale_of(event: Event) -> str | None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from cdi_cli.config.privacy import ContactPolicy
 from cdi_cli.config.types import ConnectorSettings, SecretReference
 from cdi_cli.destinations.insider.names import RETENTION_DAYS, RETENTION_DAYS_OTHER
 from cdi_cli.errors import ConfigError
@@ -101,6 +102,9 @@ class InsiderSettings(ConnectorSettings):
     events_per_second: float = Field(1000.0, gt=0, description="Pace; a key may make 25,000 requests a minute")
     batch_events: int = Field(USERS_MAX, ge=1, le=USERS_MAX, description="Events in one request, at most")
     in_flight: int = Field(4, ge=1, le=32, description="Requests under way at once")
+    contacts: ContactPolicy = Field(
+        ContactPolicy(phone="normalized"), description="How e-mail addresses and phone numbers are sent"
+    )
     require_consent: list[Text] = Field(
         default_factory=list, description="Consent categories that must all be granted, else an event is not sent here"
     )

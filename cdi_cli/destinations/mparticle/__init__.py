@@ -13,7 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cdi_cli.destinations._base import Destination, DestinationContext, DestinationSpec, Rejected
+from cdi_cli.destinations._base import (
+    Destination,
+    DestinationContext,
+    DestinationSpec,
+    Drafter,
+    ErasureRequest,
+    Person,
+    Rejected,
+)
 from cdi_cli.destinations.mparticle.settings import MparticleSettings
 from cdi_cli.events import Event
 
@@ -40,7 +48,26 @@ def _judge(settings: MparticleSettings | None) -> Callable[[Event], Rejected | N
     return refused
 
 
+def _erasure(settings: MparticleSettings, person: Person) -> list[ErasureRequest]:
+    from cdi_cli.destinations.mparticle.erasure import erasure_of
+
+    return erasure_of(settings, person)
+
+
+def _draft(settings: MparticleSettings, context: DestinationContext) -> Drafter:
+    from cdi_cli.destinations.mparticle.draft import drafter
+
+    return drafter(settings, context)
+
+
 DESTINATION = DestinationSpec(
-    name="mparticle", title="mParticle", settings=MparticleSettings, open=_open, is_idempotent=True, judge=_judge
+    name="mparticle",
+    title="mParticle",
+    settings=MparticleSettings,
+    open=_open,
+    is_idempotent=True,
+    judge=_judge,
+    erasure=_erasure,
+    draft=_draft,
 )
 """mParticle drops a repeat of a `source_request_id` for 30 to 60 days, per API key (sheet "mParticle", section 2)."""

@@ -18,7 +18,15 @@ from datetime import datetime, timedelta
 
 from cdi_cli.checks import Check
 from cdi_cli.clock import SYSTEM_CLOCK, Clock
-from cdi_cli.destinations._base import ACCEPTED, DestinationContext, Limits, Outcome, PartialDeliveryError, Rejected
+from cdi_cli.destinations._base import (
+    ACCEPTED,
+    DestinationContext,
+    Filtered,
+    Limits,
+    Outcome,
+    PartialDeliveryError,
+    Rejected,
+)
 from cdi_cli.destinations.mparticle.answers import (
     ACCELERATION,
     EXCEEDED_HEADER,
@@ -77,7 +85,7 @@ class MparticleDestination:
             ramp_up_seconds=settings.ramp_up_seconds,
         )
 
-    def encode(self, event: Event) -> bytes | Rejected:
+    def encode(self, event: Event) -> bytes | Rejected | Filtered:
         """The event as a batch of its own, or why mParticle would refuse, cut or drop it."""
         return self._encoder.event(event)
 

@@ -2,7 +2,7 @@
 
     {"environment":E,"events":[{"data":{"timestamp_unixtime_ms":T,"source_message_id":..,...},"event_type":..}],
      "source_request_id":..,"user_identities":{..},"consent_state":{..}?,"context":{..}?}
-    {"environment":E,"source_request_id":..,"user_identities":{..},"user_attributes":{..}?,...}           (a profile)
+    {"environment":E,"source_request_id":..,"user_identities":{..},"user_attributes":{..}?,...}  (a profile, a membership)
 
 The keys stand in this order always: what comes before T is the same for every event, so `occurred_ms` can read T without
 parsing the batch. Shapes and limits: sheet "mParticle", sections 2 and 3; tests hold each batch against the vendor's schema.
@@ -19,7 +19,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from cdi_cli.clock import to_datetime
-from cdi_cli.destinations._base import Rejected
+from cdi_cli.destinations._base import Filtered, Rejected
 from cdi_cli.destinations.mparticle import names
 from cdi_cli.destinations.mparticle.attributes import (
     NAME_CHARACTERS_MAX,
@@ -43,7 +43,9 @@ MESSAGE_NAMESPACE = UUID("5b3c7a52-2f0e-5d34-8f9a-0c5f2a1d7e46")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_TYPES = frozenset({"track", "identify", "page", "screen"})
+_OF_USERS = frozenset({"identify", "group"})
+"""Messages that say something of a user and are no events: a group is attributes of its members (sheet, section 3)."""
+_TYPES = frozenset({"track", "page", "screen"}) | _OF_USERS
 
 _json = msgspec.json.Encoder()
 
@@ -91,11 +93,16 @@ class Encoder:
         self._head = b'{"environment":"' + settings.environment.encode() + b'","events":[{"data":{"timestamp_unixtime_ms":'
         self._trims = settings.oversized == "trim"
 
-    def event(self, event: Event) -> bytes | Rejected:
-        """The event as a batch, or why mParticle would refuse, cut or drop it; never raises."""
+    def event(self, event: Event) -> bytes | Rejected | Filtered:
+        """The event as a batch, or why mParticle would refuse, cut or drop it; never raises.
+
+        What happens to a product and to nobody is filtered: the Events API has no catalogue.
+        """
+        if event.family == names.PRODUCT_FAMILY:
+            return Filtered("no_catalogue")
         try:
             encoded = self._encoded(event, self._settings.custom_attributes)
-            if len(encoded) > BATCH_BYTES_MAX and self._trims and event.type != "identify":
+            if len(encoded) > BATCH_BYTES_MAX and self._trims and event.type not in _OF_USERS:
                 encoded = self._encoded(event, [])
         except RefusalError as refusal:
             return refusal.rejected
@@ -120,7 +127,7 @@ class Encoder:
         at_ms = _check(event)
         settings = self._settings
         consent = consent_state(event, settings, at_ms)
-        is_profile = event.type == "identify"
+        is_profile = event.type in _OF_USERS
         batch = _Batch(
             environment=settings.environment,
             events=UNSET if is_profile else [self._event(event, at_ms, attributes)],
@@ -130,10 +137,16 @@ class Encoder:
             context=self._context,
         )
         if is_profile:
-            without = frozenset({names.EMAIL}) if "email" in settings.identities else frozenset()
-            found = user_attributes(event.properties, names.TRAITS, without=without, trim=self._trims)
-            batch.user_attributes = found or UNSET
+            batch.user_attributes = self._user(event, batch.user_identities) or UNSET
         return _json.encode(batch)
+
+    def _user(self, event: Event, known: dict[str, str]) -> dict[str, Value]:
+        if event.type == "group":
+            identifier = {"id": event.context["groupId"]} if "groupId" in event.context else {}
+            traits = {f"{names.GROUP_PREFIX}{name}": value for name, value in (identifier | event.properties).items()}
+            return user_attributes(traits, {}, trim=self._trims)
+        without = frozenset({names.EMAIL}) if "email" in known else frozenset[str]()
+        return user_attributes(event.properties, names.TRAITS, without=without, trim=self._trims)
 
     def _event(self, event: Event, at_ms: int, only: list[str] | None) -> _Event:
         data = _Data(at_ms, message_id(event.id))
@@ -182,7 +195,7 @@ def _check(event: Event) -> int:
         raise RefusalError("type_unsupported", "the Events API has no call for this type of message")
     if not isinstance(event.id, str) or not event.id:
         raise RefusalError("request_id_missing", "the event's id is empty or not text; mParticle could not tell a repeat")
-    if event.type != "identify":
+    if event.type not in _OF_USERS:
         if not isinstance(event.name, str) or not event.name:
             raise RefusalError("event_name_missing", "the event's name is empty or not text")
         if (length := units(event.name)) > NAME_CHARACTERS_MAX:

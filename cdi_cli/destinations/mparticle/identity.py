@@ -8,7 +8,7 @@ not in E.164 form.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 from cdi_cli.destinations.mparticle.attributes import RefusalError
 from cdi_cli.destinations.mparticle.names import EMAIL, PHONE
@@ -19,6 +19,7 @@ from cdi_cli.events.identity import normalize_email
 OPT_OUT = "data_sale_opt_out"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
+_T = TypeVar("_T", dict[str, Any], list[Any])
 _SEPARATORS = re.compile(r"[\s()./-]")
 
 
@@ -67,21 +68,27 @@ def _is_about_person(event: Event) -> bool:
 def consent_state(event: Event, settings: MparticleSettings, at_ms: int) -> dict[str, Any] | None:
     """The `consent_state` of an event at its time, or None where it has none for the categories of the settings.
 
-    `data_sale_opt_out` is inverted: `consented` there means that the person opted out. Raises RefusalError for a
-    consent that is neither true nor false.
+    A no is said only where the person said it, and a yes to a purpose not where it is merely assumed: what is unknown is
+    left out, since mParticle cannot un-set a purpose. So is what an event took from the customer's present record: it has
+    not the event's time, and the profile says it. `data_sale_opt_out` is inverted: `consented` there means that the person
+    opted out. Raises RefusalError for a consent that is neither true nor false.
     """
     if not settings.consent or (settings.consent_with == "profiles" and event.type != "identify"):
         return None
-    given = _preferences(event.context)
+    consent = event.context.get("consent")
+    given, denied, assumed = (
+        _part(consent, "categoryPreferences", dict), _part(consent, "denied", list), _part(consent, "assumed", list),
+    )  # fmt: skip
+    elsewhere = [] if event.type == "identify" else _part(consent, "asOfNow", list)
     state: dict[str, Any] = {}
     for category, target in settings.consent.items():
         is_granted = given.get(category)
-        if is_granted is None:
-            continue
-        if not isinstance(is_granted, bool):
+        if is_granted is not None and not isinstance(is_granted, bool):
             raise RefusalError("consent_not_bool", "a consent category is neither true nor false")
+        if is_granted is None or category in elsewhere or not (is_granted or category in denied):
+            continue
         document = {"document": target.document} if target.document else {}
-        if target.gdpr is not None:
+        if target.gdpr is not None and category not in assumed:
             purpose = {"consented": is_granted, "timestamp_unixtime_ms": at_ms, **document}
             state.setdefault("gdpr", {})[target.gdpr] = purpose
         if target.ccpa:
@@ -89,7 +96,7 @@ def consent_state(event: Event, settings: MparticleSettings, at_ms: int) -> dict
     return state or None
 
 
-def _preferences(context: dict[str, Any]) -> dict[str, Any]:
-    consent = context.get("consent")
-    given = consent.get("categoryPreferences") if isinstance(consent, dict) else None
-    return given if isinstance(given, dict) else {}
+def _part(consent: Any, name: str, kind: type[_T]) -> _T:
+    """A part of `context.consent`, empty where it is missing or of another type."""
+    found = consent.get(name) if isinstance(consent, dict) else None
+    return found if isinstance(found, kind) else kind()

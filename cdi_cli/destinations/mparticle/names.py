@@ -42,6 +42,7 @@ PRODUCT_FIELDS: dict[str, tuple[str, FieldType]] = {
 }
 """Property of an element of `products` -> field of a product, and its type."""
 
+PRODUCT_FAMILY = "product"
 CURRENCY = "currency"
 PRODUCTS = "products"
 BESIDE = frozenset({CURRENCY, PRODUCTS})
@@ -61,6 +62,7 @@ TRAITS = {
 }
 """Trait, flattened -> reserved user attribute."""
 
+GROUP_PREFIX = "group_"
 EMAIL = "email"
 PHONE = "phone"
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from cdi_cli.config.privacy import ContactPolicy
 from cdi_cli.config.types import ConnectorSettings, SecretReference
 from cdi_cli.errors import ConfigError
 from cdi_cli.http import checked_host
@@ -105,6 +106,9 @@ class MparticleSettings(ConnectorSettings):
     )
     batch_events: int = Field(BATCH_EVENTS_MAX, ge=1, le=BATCH_EVENTS_MAX, description="Events in one request, at most")
     in_flight: int = Field(2, ge=1, le=16, description="Requests under way at once")
+    contacts: ContactPolicy = Field(
+        ContactPolicy(phone="normalized"), description="How e-mail addresses and phone numbers are sent"
+    )
     require_consent: list[Text] = Field(
         default_factory=list, description="Consent categories that must all be granted, else an event is not sent here"
     )

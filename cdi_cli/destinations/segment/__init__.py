@@ -12,7 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cdi_cli.destinations._base import Destination, DestinationContext, DestinationSpec, ErasureRequest, Person, Rejected
+from cdi_cli.destinations._base import (
+    Destination,
+    DestinationContext,
+    DestinationSpec,
+    Drafter,
+    ErasureRequest,
+    Person,
+    Rejected,
+)
 from cdi_cli.destinations.segment.settings import SegmentSettings
 from cdi_cli.events import Event
 
@@ -45,6 +53,12 @@ def _erasure(settings: SegmentSettings, person: Person) -> list[ErasureRequest]:
     return erasure_of(settings, person)
 
 
+def _draft(settings: SegmentSettings, context: DestinationContext) -> Drafter:
+    from cdi_cli.destinations.segment.draft import drafter
+
+    return drafter(settings, context)
+
+
 DESTINATION = DestinationSpec(
     name="segment",
     title="Twilio Segment",
@@ -53,5 +67,6 @@ DESTINATION = DestinationSpec(
     is_idempotent=True,
     judge=_judge,
     erasure=_erasure,
+    draft=_draft,
 )
 """Segment drops a repeat of a `messageId` for at least 24 hours, across all sources (sheet "Segment", section 2)."""

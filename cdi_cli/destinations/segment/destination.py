@@ -22,7 +22,7 @@ import msgspec
 
 from cdi_cli.checks import Check
 from cdi_cli.clock import SYSTEM_CLOCK, Clock
-from cdi_cli.destinations._base import ACCEPTED, DestinationContext, Limits, Outcome, Rejected
+from cdi_cli.destinations._base import ACCEPTED, DestinationContext, Filtered, Limits, Outcome, Rejected
 from cdi_cli.destinations.segment.encode import BATCH_BYTES, BODY_BYTES_MAX, Encoder
 from cdi_cli.destinations.segment.settings import BATCH_EVENTS_MAX, SegmentSettings
 from cdi_cli.errors import AuthError, CdiError, ProtocolError, RefusedError, TooLargeError
@@ -75,7 +75,7 @@ class SegmentDestination:
             in_flight=settings.in_flight,
         )
 
-    def encode(self, event: Event) -> bytes | Rejected:
+    def encode(self, event: Event) -> bytes | Rejected | Filtered:
         """The event's place in a batch, or why Segment would drop it."""
         return self._encoder.event(event)
 
@@ -132,6 +132,10 @@ class SegmentDestination:
         off = ", ".join(f"`{name}`" for name, is_on in chosen.items() if not is_on) or "none"
         prefix = "backfill: " if self._is_backfill else ""
         return Check("segment integrations", True, f"{prefix}on: {on}; off: {off}", hint)
+
+    async def confirm(self, events: Sequence[Event]) -> list[bool | None]:
+        """Cannot be told, and need not be: Segment recognises a repeat by its messageId."""
+        return [None] * len(events)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -18,9 +18,9 @@ from msgspec import UNSET, UnsetType
 
 from cdi_cli import __version__
 from cdi_cli.clock import Instant
-from cdi_cli.destinations._base import Rejected
+from cdi_cli.destinations._base import Filtered, Rejected
 from cdi_cli.destinations.segment.rules import group_id, violation
-from cdi_cli.events import Event
+from cdi_cli.events import PRODUCT_FAMILY, Event
 from cdi_cli.secrets import Secret
 
 EVENT_BYTES_MAX = 32_768
@@ -67,8 +67,10 @@ class Encoder:
         """What the envelope adds to the events and the commas between them."""
         return len(self.body(b"", Instant("2026-01-01T00:00:00.000Z")))
 
-    def event(self, event: Event) -> bytes | Rejected:
-        """The event's place in the batch, or why Segment would drop it; never raises."""
+    def event(self, event: Event) -> bytes | Rejected | Filtered:
+        """The event's place in the batch, or why Segment would drop it; never raises. It has no catalogue of products."""
+        if event.family == PRODUCT_FAMILY:
+            return Filtered("no_catalogue")
         if rejected := violation(event):
             return rejected
         try:
@@ -112,6 +114,7 @@ def _message(event: Event) -> _Message:
         message.group_id = group_id(event) or UNSET
         message.traits = msgspec.Raw(event.body)
     else:
-        message.name = event.name
+        if event.name != kind:  # else the page has no name of its own
+            message.name = event.name
         message.properties = msgspec.Raw(event.body)
     return message

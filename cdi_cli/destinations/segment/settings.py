@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from cdi_cli.config.privacy import ContactPolicy
 from cdi_cli.config.types import ConnectorSettings, SecretReference
 from cdi_cli.destinations.segment.rules import CATEGORY_CHARACTERS_MAX
 from cdi_cli.errors import ConfigError
@@ -48,6 +49,7 @@ class SegmentSettings(ConnectorSettings):
     batch_events: int = Field(250, ge=1, le=BATCH_EVENTS_MAX, description="Events in one request, at most")
     in_flight: int = Field(4, ge=1, le=64, description="Requests under way at once")
     gzip: bool = Field(True, description="Compress requests")
+    contacts: ContactPolicy = Field(ContactPolicy(), description="How e-mail addresses and phone numbers are sent")
     require_consent: list[Category] = Field(
         default_factory=list, description="Consent categories that must all be granted, else an event is not sent here"
     )

@@ -9,7 +9,8 @@
 
 `"hold": true` keeps a write invisible until `release`: stamped now, seen later. Amounts are minor units; a refund
 without an amount gives back what the payment was charged. A deleted customer leaves a `CustomerDeleted` message behind
-where the project keeps messages; with `dataErasure` all messages about the customer go, that one included.
+where the project keeps messages; with `dataErasure` all messages about the customer go, that one included. A deleted product
+leaves a `ProductDeleted` message, with the projection of what was published.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import uuid
 from typing import Any
 
 from cdi_cli.sandbox.commercetools.records import Document
-from cdi_cli.sandbox.commercetools.shop import KINDS, Shop
+from cdi_cli.sandbox.commercetools.shop import KINDS, Shop, projection
 
 
 class MutationError(ValueError):
@@ -87,6 +88,8 @@ def _edit(shop: Shop, change: dict[str, Any], kind: str, hold: bool) -> Document
         return shop.update(kind, change["id"], change["changes"], hold=hold)
     if kind == "customers":
         delete_customer(shop, change["id"], data_erasure=bool(change.get("dataErasure", False)))
+    elif kind == "products":
+        delete_product(shop, change["id"])
     else:
         shop.delete(kind, change["id"])
     return {"id": change["id"]}
@@ -105,17 +108,41 @@ def delete_customer(shop: Shop, customer_id: str, *, data_erasure: bool = False)
         shop.add("messages", customer_deleted(customer, at=shop.clock.instant()))
 
 
+def delete_product(shop: Shop, product_id: str) -> None:
+    """Delete a product with what that leaves in the messages. Raises KeyError if there is none."""
+    product = shop.document("products", product_id)
+    shop.delete("products", product_id)
+    if shop.project.get("messages", {}).get("enabled"):
+        shop.add("messages", product_deleted(product, at=shop.clock.instant()))
+
+
 def customer_deleted(customer: Document, *, at: str) -> Document:
     """What a project's messages say about a deleted customer."""
     email = {"email": customer["email"]} if "email" in customer else {}
+    return _message("customer", customer, "CustomerDeleted", at, email)
+
+
+def product_deleted(product: Document, *, at: str) -> Document:
+    """What a project's messages say about a deleted product; nothing of its variants where it was not published."""
+    current = projection(product, staged=False)
+    shown = {"currentProjection": current} if current is not None else {}
+    return _message("product", product, "ProductDeleted", at, {"removedImageUrls": [], **shown})
+
+
+def variant_deleted(product: Document, variant: Document, *, at: str) -> Document:
+    """What a project's messages say about a variant that its product does not have any more."""
+    return _message("product", product, "ProductVariantDeleted", at, {"removedImageUrls": [], "variant": variant})
+
+
+def _message(type_id: str, document: Document, message_type: str, at: str, payload: Document) -> Document:
     return {
         "id": str(uuid.uuid4()),
         "version": 1,
         "createdAt": at,
         "lastModifiedAt": at,
-        "sequenceNumber": customer["version"] + 1,
-        "resource": {"typeId": "customer", "id": customer["id"]},
-        "resourceVersion": customer["version"] + 1,
-        "type": "CustomerDeleted",
-        **email,
+        "sequenceNumber": document["version"] + 1,
+        "resource": {"typeId": type_id, "id": document["id"]},
+        "resourceVersion": document["version"] + 1,
+        "type": message_type,
+        **payload,
     }

@@ -216,7 +216,7 @@ def projection(product: Document, *, staged: bool) -> dict[str, Any] | None:
     master = product["masterData"]
     if not staged and not master["published"]:
         return None
-    kept = ("id", "version", "createdAt", "lastModifiedAt", "key", "productType", "taxCategory")
+    kept = ("id", "version", "createdAt", "lastModifiedAt", "key", "productType", "taxCategory", "priceMode")
     return {
         **{name: product[name] for name in kept if name in product},
         **master["staged" if staged else "current"],

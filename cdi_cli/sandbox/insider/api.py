@@ -1,7 +1,7 @@
 """Insider's user API (`/api/user/...`) and catalogue API (`/v2/...`), below `/insider`.
 
-Headers are checked first, with Insider's texts; the two APIs have a token each. The form of a profile that is read back is not
-documented: `{"data": {"identifiers", "attributes", "events": [{"event_name", "timestamp", "event_params"}]}}` is ours.
+Headers are checked first, with Insider's texts; the two APIs have a token each. The form of a profile that is read back is
+not documented: `{"data": {"identifiers", "attributes", "events": [{"event_name", "timestamp", "event_params"}]}}` is ours.
 """
 
 from __future__ import annotations

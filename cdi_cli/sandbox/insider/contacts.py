@@ -1,14 +1,17 @@
 """The Unified Customer Database: profiles, their events, and what became of everything that was sent.
 
-An event is appended as often as it arrives; nothing is ever recognised as a repeat. Behind a 200 are thrown away: events older
-than they are kept, events, parameters, attributes and identifiers that the panel does not define. Each is recorded in `dropped`.
+An event is appended as often as it arrives; nothing is ever recognised as a repeat. Behind a 200 are thrown away: events
+older than they are kept, events, parameters, attributes and identifiers that the panel does not define. Each is recorded in
+`dropped`.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from cdi_cli.sandbox.clock import SandboxClock
@@ -127,7 +130,7 @@ class Contacts:
         named = {_SHORT.get(name, name): value for name, value in identifiers.items() if name != "custom"}
         found = [(name, named[name]) for name in _PRIORITY if isinstance(named.get(name), str)]
         custom = identifiers.get("custom")
-        for name, value in (custom if isinstance(custom, dict) else {}).items():
+        for name, value in custom.items() if isinstance(custom, dict) else ():
             if self.panel.has_identifier(name):
                 found.append((f"c_{name}", str(value)))
             else:
@@ -155,8 +158,8 @@ class Contacts:
         for name, value in attributes.items():
             read_name = _READ_NAMES.get(name, name)
             own = profile.attributes.get(read_name)
-            both = isinstance(own, list) and isinstance(value, list)
-            profile.attributes[read_name] = [*own, *value] if both and appends else value
+            is_appended = appends and isinstance(own, list) and isinstance(value, list)
+            profile.attributes[read_name] = own + value if is_appended else value
         profile.is_processed = attributes.get("gdpr_optin") is not False
         kept = tuple(event for event in map(self._event, user.get("events") or []) if event is not None)
         for event in kept:
@@ -172,7 +175,7 @@ class Contacts:
         kept: dict[str, Any] = {}
         for name, value in attributes.items():
             if name == "custom":
-                kept |= self._customs(value, lambda each: self.panel.has_attribute(each), "undefined_attribute")
+                kept |= self._customs(value, self.panel.has_attribute, "undefined_attribute")
             elif name in ATTRIBUTES:
                 kept[name] = value
             else:
@@ -191,14 +194,14 @@ class Contacts:
         kept: dict[str, Any] = {}
         for param, value in (event.get("event_params") or {}).items():
             if param == "custom":
-                kept |= self._customs(value, lambda each: self.panel.has_param(name, each), "undefined_param")
+                kept |= self._customs(value, partial(self.panel.has_param, name), "undefined_param")
             elif param in PARAMS:
                 kept[param] = value
             else:
                 self.dropped.append(Dropped("mismapped_param", param))
         return {"event_name": name, "timestamp": event["timestamp"], "event_params": kept}
 
-    def _customs(self, values: Any, is_defined: Any, code: str) -> dict[str, Any]:
+    def _customs(self, values: Any, is_defined: Callable[[str], bool], code: str) -> dict[str, Any]:
         if not isinstance(values, dict):
             self.dropped.append(Dropped(code, "custom"))
             return {}

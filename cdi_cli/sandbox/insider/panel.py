@@ -1,7 +1,7 @@
 """The panel of the imitated account: which attributes, events, parameters and identifiers somebody has defined.
 
-What is not defined here is thrown away behind a 200 (sheet "Insider", sections 2 and 5). The default panel knows Insider's own
-names and, as custom ones, what the default tracking plan sends. `is_open`: everything counts as defined.
+What is not defined here is thrown away behind a 200 (sheet "Insider", sections 2 and 5). The default panel knows Insider's
+own names and, as custom ones, what the default tracking plan sends. `is_open`: everything counts as defined.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DEFAULT_EVENTS = (
 )  # fmt: skip
 _CUSTOM_ATTRIBUTES = (
     "title", "company_name", "address_street", "address_state", "address_postal_code", "created_at", "customer_number",
-    "external_id", "email_verified", "customer_group", "store",
+    "external_id", "email_verified", "customer_group", "store", "company_id", "company_type",
 )  # fmt: skip
 _ORDER = (
     "cdi_event_id", "affiliation", "total", "revenue", "subtotal", "shipping", "tax", "discount", "coupon", "checkout_id",

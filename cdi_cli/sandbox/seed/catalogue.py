@@ -10,6 +10,7 @@ import msgspec
 from cdi_cli.sandbox.commercetools.records import Document, reference
 from cdi_cli.sandbox.seed.dice import DAY_MS, Dice, instant
 from cdi_cli.sandbox.seed.money import MARKETS, Market, local_price, money
+from cdi_cli.sandbox.seed.offers import is_standalone, shown_prices, standalone_prices
 from cdi_cli.sandbox.seed.words import ADJECTIVES, BRANDS, CATEGORY_TREE, COLOURS, GERMAN, SIZES
 
 PRODUCTS = 240
@@ -111,13 +112,14 @@ def _product(catalogue: Catalogue, dice: Dice, start_ms: int, about: tuple[int, 
     )
     product = Product(str(base["id"]), f"product-{number}", name, slug, euro_cents, root == "Books", variants)
     catalogue.products.append(product)
+    shown = [{**variant.plain, "prices": shown_prices(number, variant.plain["prices"], start_ms)} for variant in variants]
     data = {
         "name": name,
-        "description": {"en": f"{title} by {brand}."},
+        "description": {"en": f"{title} by {brand}.", "de": f"{GERMAN[leaf]} von {brand}."},
         "slug": slug,
         "categories": [reference("category", category_id) for category_id in category_ids[:1]],
-        "masterVariant": variants[0].plain,
-        "variants": [variant.plain for variant in variants[1:]],
+        "masterVariant": shown[0],
+        "variants": shown[1:],
         "searchKeywords": {},
         "attributes": [],
     }
@@ -127,6 +129,7 @@ def _product(catalogue: Catalogue, dice: Dice, start_ms: int, about: tuple[int, 
         "key": product.key,
         "productType": reference("product-type", catalogue.channel_id),
         "taxCategory": reference("tax-category", catalogue.channel_id),
+        "priceMode": "Standalone" if is_standalone(number) else "Embedded",
         "masterData": {"published": is_published, "hasStagedChanges": False, "current": data, "staged": data},
     })  # fmt: skip
 
@@ -194,6 +197,9 @@ def _small_kinds(catalogue: Catalogue, dice: Dice, start_ms: int) -> None:
         {**_base(dice, start_ms), "sku": sku, "value": money(dice.between(900, 9900), euro), "country": "DE", "active": True}
         for sku in skus[::10]
     ]
+    apart = [product for number, product in enumerate(catalogue.products, 1) if is_standalone(number)]
+    priced = [(variant.sku, product.euro_cents) for product in apart for variant in product.variants]
+    catalogue.documents["standalone-prices"] += standalone_prices(priced, start_ms)
     codes = [
         {
             **_base(dice, start_ms),

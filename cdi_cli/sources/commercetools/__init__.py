@@ -1,10 +1,11 @@
-"""commercetools (HTTP API v2): customers and deletions of them, carts, orders, payments (refunds) and products.
+"""commercetools (HTTP API v2): customers, carts, orders, payments (refunds), products, and deletions.
 
 settings  where the project is and who we are     client    requests, errors      token    access token, server clock
 paging    keyset predicates, cursor, page size    streams   what is offered       records  the structs we decode
 reading   records to entities, one by one         refunds   payments to orders    references  cached look-ups
 offline   reading without a connection, for fixtures      find      single records by id, number, customer or e-mail
-deletions customers who were deleted, told by messages
+deletions customers who were deleted, told by messages            product_deletions  the same of products
+catalogue products to variants                            prices    which price counts       sku_lookups  prices and stock
 """
 
 from __future__ import annotations

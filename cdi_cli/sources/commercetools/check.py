@@ -70,7 +70,7 @@ async def _scopes(client: Client, settings: CommercetoolsSettings) -> list[Check
         text = token.scope
     held = set(text.split())
     checks = [_stream_scope(stream.name, stream.scope, held, settings) for stream in STREAMS]
-    checks += _lookup_scopes(held, settings)
+    checks += [*_lookup_scopes(held, settings), *_price_scope(held, settings)]
     if (broad := settings.full_scope("manage_project")) in held:
         checks.append(
             Check(
@@ -87,12 +87,22 @@ def _stream_scope(name: str, permission: str, held: set[str], settings: Commerce
     scope = settings.full_scope(permission)
     if _is_held(permission, held, settings):
         return Check(f"scope of {name}", is_ok=True, detail=f"`{scope}` is held")
-    if name in ("products", "deletions"):
+    if name in ("products", "deletions", "product_deletions"):
         return Check(
             f"scope of {name}", is_ok=True, detail=f"`{scope}` is missing", hint=f"needed only to read the stream `{name}`"
         )
     hint = "without it refunds cannot be seen" if name == "payments" else "give the API client this scope"
     return Check(f"scope of {name}", is_ok=False, detail=f"`{scope}` is missing", hint=hint)
+
+
+def _price_scope(held: set[str], settings: CommercetoolsSettings) -> list[Check]:
+    """Standalone prices are looked up for the stream `products` alone."""
+    permission = "view_standalone_prices"
+    if not settings.lookups.standalone_prices or _is_held(permission, held, settings):
+        return []
+    hint = "needed for products whose price mode is `Standalone`; else set `lookups.standalone_prices: false`"
+    detail = f"`{settings.full_scope(permission)}` is missing"
+    return [Check("scope of look-up standalone_prices", is_ok=True, detail=detail, hint=hint)]
 
 
 def _lookup_scopes(held: set[str], settings: CommercetoolsSettings) -> list[Check]:

@@ -2,11 +2,15 @@
 
 commercetools has no consent of its own: shops keep it in `custom.fields`. A category without a value, or with one that is
 neither in `granted` nor in `denied`, is "unknown", never "granted".
+
+What an order's or cart's own record holds is consent as of the event. A category that it does not hold is taken from the
+customer's record, as of now.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -48,6 +52,25 @@ class ConsentReader:
         except (ValueError, RecursionError):
             return self._nothing
         return Consent({category: _state(_at(found, path), field) for category, path, field in self._paths})
+
+
+def of_customers(fields: Mapping[str, ConsentField]) -> ConsentReader:
+    """The reader of customers' records."""
+    return ConsentReader({name: replace(field, path=field.customer_path or field.path) for name, field in fields.items()})
+
+
+def is_open(consent: Consent) -> bool:
+    """Whether the customer's record may say more."""
+    return "unknown" in consent.categories.values()
+
+
+def completed(own: Consent, customers: Consent) -> Consent:
+    """An order's own consent, its unknown categories as the customer's record has them."""
+    unknown = tuple(category for category, state in own.categories.items() if state == "unknown")
+    if not unknown:
+        return own
+    told = {category: customers.categories.get(category, "unknown") for category in unknown}
+    return Consent({**own.categories, **told}, unknown)
 
 
 def _type_of(tree: _Tree) -> Any:

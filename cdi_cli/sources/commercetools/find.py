@@ -25,6 +25,7 @@ _FIELDS: dict[str, dict[FindBy, str]] = {
     "carts": {"id": "id", "customer_id": "customerId", "email": "customerEmail"},
     "payments": {"id": "id"},
     "products": {"id": "id"},
+    "product_deletions": {"id": "id"},
     "deletions": {"id": "id", "customer_id": "resource"},
 }
 _EMAIL = (

@@ -7,17 +7,17 @@ field path and type, never by value.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from cdi_cli.commerce import Consent, Entity
-from cdi_cli.sources._base import Reading, Unreadable
+from cdi_cli.sources._base import ConsentField, Reading, Unreadable
 from cdi_cli.sources.commercetools.carts import cart_of
-from cdi_cli.sources.commercetools.consent import ConsentReader
+from cdi_cli.sources.commercetools.consent import ConsentReader, completed, is_open, of_customers
 from cdi_cli.sources.commercetools.customers import customer_of
 from cdi_cli.sources.commercetools.orders import order_of
-from cdi_cli.sources.commercetools.products import product_of
 from cdi_cli.sources.commercetools.records import (
     DENIED_FIELDS,
     Basket,
@@ -27,7 +27,6 @@ from cdi_cli.sources.commercetools.records import (
     OrderRecord,
     Reference,
 )
-from cdi_cli.sources.commercetools.records_products import ProductRecord
 from cdi_cli.sources.commercetools.references import References
 from cdi_cli.sources.commercetools.settings import Lookups
 from cdi_cli.sources.commercetools.shop import Known, Shop
@@ -37,45 +36,64 @@ _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     "customers": msgspec.json.Decoder(CustomerRecord),
     "carts": msgspec.json.Decoder(CartRecord),
     "orders": msgspec.json.Decoder(OrderRecord),
-    "products": msgspec.json.Decoder(ProductRecord),
 }
 
 
 class Reader:
-    """Reads the records of every stream but payments, which `refunds.py` joins to orders first."""
+    """Reads the records of orders, carts and customers; `refunds.py` joins payments to orders first."""
 
-    def __init__(self, references: References, shop: Shop, lookups: Lookups, consent: ConsentReader) -> None:
+    def __init__(
+        self, references: References, shop: Shop, lookups: Lookups, consent: Mapping[str, ConsentField] | None = None
+    ) -> None:
         self._references = references
         self._shop = shop
         self._lookups = lookups
-        self._consent = consent
+        self._consent = ConsentReader(consent or {})
+        self._of_customers = of_customers(consent or {})
 
     async def read(self, stream: str, records: Sequence[bytes]) -> list[Reading]:
         """One reading per record, in the same order; raises what a look-up raises."""
         decode = _DECODERS[stream].decode
         decoded: list[Any] = [attempt(decode, record) for record in records]
+        consents = [self._consent_of(item, record) for item, record in zip(decoded, records, strict=True)]
         known = await self._look_up([item for item in decoded if not isinstance(item, Unreadable)])
-        paths = await self._references.categories() if stream == "products" and self._lookups.product_categories else {}
+        known = replace(known, consents=await self._customers(decoded, consents))
         return [
-            item if isinstance(item, Unreadable) else self._normalise(item, record, known, paths)
-            for item, record in zip(decoded, records, strict=True)
+            item if isinstance(item, Unreadable) else self._normalise(item, consent, known)
+            for item, consent in zip(decoded, consents, strict=True)
         ]
 
-    def _normalise(self, item: Any, record: bytes, known: Known, paths: Mapping[str, str]) -> Reading:
-        consent = self._consent.read(record)
+    def _consent_of(self, item: Any, record: bytes) -> Consent:
+        if isinstance(item, Unreadable):
+            return Consent()
+        return (self._of_customers if isinstance(item, CustomerRecord) else self._consent).read(record)
+
+    async def _customers(self, items: Sequence[Any], consents: Sequence[Consent]) -> dict[str, Consent]:
+        """What the customers of orders and carts, whose own records leave a consent open, have agreed to now."""
+        if not self._lookups.customer_consent:
+            return {}
+        ids = [
+            item.customer_id
+            for item, consent in zip(items, consents, strict=True)
+            if isinstance(item, Basket) and item.customer_id and is_open(consent)
+        ]
+        records = await self._references.customers(ids) if ids else {}
+        return {customer_id: self._of_customers.read(record) for customer_id, record in records.items()}
+
+    def _normalise(self, item: Any, consent: Consent, known: Known) -> Reading:
+        if self._lookups.customer_consent and isinstance(item, Basket) and item.customer_id:
+            consent = completed(consent, known.consents.get(item.customer_id, Consent()))
         try:
-            return self._entity(item, known, consent, paths)
+            return self._entity(item, known, consent)
         except (ValueError, ArithmeticError) as error:
             return unreadable(error, item.id)
 
-    def _entity(self, item: Any, known: Known, consent: Consent, paths: Mapping[str, str]) -> Entity:
+    def _entity(self, item: Any, known: Known, consent: Consent) -> Entity:
         if isinstance(item, OrderRecord):
             return order_of(item, self._shop, known, consent)
         if isinstance(item, CartRecord):
             return cart_of(item, self._shop, known, consent)
-        if isinstance(item, CustomerRecord):
-            return customer_of(item, known, consent)
-        return product_of(item, self._shop, paths)
+        return customer_of(item, known, consent)
 
     async def _look_up(self, items: Sequence[Any]) -> Known:
         baskets = [item for item in items if isinstance(item, Basket)]

@@ -14,9 +14,11 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+import msgspec
+
 from cdi_cli.errors import RefusedError, TooLargeError
 from cdi_cli.sources.commercetools.client import Ask, Client, SlowAnswerError
-from cdi_cli.sources.commercetools.records import Names, Record, Reference
+from cdi_cli.sources.commercetools.records import Identified, Names, Record, Reference
 from cdi_cli.sources.commercetools.shop import Shop
 
 T = TypeVar("T")
@@ -68,6 +70,13 @@ class _Categories(Record):
     results: tuple[_Category, ...]
 
 
+class _Records(Record):
+    results: tuple[msgspec.Raw, ...]
+
+
+_decode_id = msgspec.json.Decoder(Identified).decode
+
+
 Fetch = Callable[[Sequence[str]], Awaitable[dict[str, str]]]
 
 
@@ -114,25 +123,39 @@ class ReferenceCache:
 class References:
     """The look-ups of one run."""
 
-    def __init__(self, client: Client, shop: Shop) -> None:
+    def __init__(self, client: Client, shop: Shop, *, customers_path: str = "/customers") -> None:
+        self._customers_path = customers_path
         self._client = client
         self._shop = shop
-        self._categories: dict[str, str] | None = None
+        self._categories: list[_Category] | None = None
+        self._paths: dict[str | None, dict[str, str]] = {}
         self._lock = asyncio.Lock()
         self.coupons = ReferenceCache(self._fetch_codes)
         self.groups = ReferenceCache(self._fetch_groups)
         self.product_categories = ReferenceCache(self._fetch_product_categories)
 
-    async def categories(self) -> dict[str, str]:
-        """The path of every category by id, root first: "Clothes > Hats"."""
+    async def categories(self, locale: str | None = None) -> dict[str, str]:
+        """The path of every category by id, root first: "Clothes > Hats"; in the shop's language, or in a locale."""
         if self._categories is None:
             async with self._lock:
                 if self._categories is None:
-                    self._categories = paths_of(await self._read_categories(), self._shop)
-        return self._categories
+                    self._categories = await self._read_categories()
+        if locale not in self._paths:
+            self._paths[locale] = paths_of(self._categories, self._shop, locale)
+        return self._paths[locale]
+
+    async def customers(self, ids: Iterable[str]) -> dict[str, bytes]:
+        """The records of customers, by id, as they are now: never remembered, a consent may be withdrawn at any time."""
+        ask = lookup(self._customers_path, "customers' consents", "view_customers", "customer_consent")
+        wanted = list(dict.fromkeys(ids))
+        found: dict[str, bytes] = {}
+        for start in range(0, len(wanted), IDS_PER_REQUEST):
+            for page in await fetch_by_id(self._client, ask, wanted[start : start + IDS_PER_REQUEST], _Records):
+                found.update({_decode_id(record).id: bytes(record) for record in page.results})
+        return found
 
     async def _read_categories(self) -> list[_Category]:
-        ask = _lookup("/categories", "categories", "view_categories", "product_categories")
+        ask = lookup("/categories", "categories", "view_categories", "product_categories")
         found: list[_Category] = []
         while True:
             where = [("where", f"id > {quoted(found[-1].id)}")] if found else []
@@ -142,12 +165,12 @@ class References:
                 return found
 
     async def _fetch_codes(self, ids: Sequence[str]) -> dict[str, str]:
-        ask = _lookup("/discount-codes", "discount codes", "view_discount_codes", "discount_codes")
+        ask = lookup("/discount-codes", "discount codes", "view_discount_codes", "discount_codes")
         pages = await fetch_by_id(self._client, ask, ids, _Codes)
         return {code.id: code.code for page in pages for code in page.results}
 
     async def _fetch_groups(self, ids: Sequence[str]) -> dict[str, str]:
-        ask = _lookup("/customer-groups", "customer groups", "view_customer_groups", "customer_groups")
+        ask = lookup("/customer-groups", "customer groups", "view_customer_groups", "customer_groups")
         pages = await fetch_by_id(self._client, ask, ids, _Groups)
         return {group.id: group.name for page in pages for group in page.results}
 
@@ -156,7 +179,7 @@ class References:
 
         Of the staged projections, which still hold the unpublished products that old orders are full of.
         """
-        ask = _lookup("/product-projections", "product categories", "view_products", "product_categories")
+        ask = lookup("/product-projections", "product categories", "view_products", "product_categories")
         pages = await fetch_by_id(self._client, replace(ask, params=[*ask.params, ("staged", "true")]), ids, _Filings)
         paths = await self.categories()
         found: dict[str, str] = {}
@@ -167,8 +190,11 @@ class References:
         return found
 
 
-def paths_of(categories: Sequence[_Category], shop: Shop) -> dict[str, str]:
-    """The path of names from the root to each category; a parent that is missing or its own ancestor ends it."""
+def paths_of(categories: Sequence[_Category], shop: Shop, locale: str | None = None) -> dict[str, str]:
+    """The path of names from the root to each category; a parent that is missing or its own ancestor ends it.
+
+    A name that there is not in the locale is the one in the shop's language.
+    """
     by_id = {category.id: category for category in categories}
     paths: dict[str, str] = {}
     for category in categories:
@@ -177,7 +203,7 @@ def paths_of(categories: Sequence[_Category], shop: Shop) -> dict[str, str]:
         step: _Category | None = category
         while step is not None and step.id not in seen:
             seen.add(step.id)
-            name = shop.text(step.name)
+            name = (shop.text_in(step.name, locale) if locale is not None else None) or shop.text(step.name)
             if name:
                 names.append(name)
             step = by_id.get(step.parent.id) if step.parent is not None else None
@@ -223,7 +249,8 @@ def quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _lookup(path: str, title: str, permission: str, setting: str) -> Ask:
+def lookup(path: str, title: str, permission: str, setting: str) -> Ask:
+    """The request of a look-up that a setting switches off."""
     return Ask(
         path=path,
         what=f"commercetools {title}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from string import Formatter
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
@@ -20,7 +20,15 @@ from cdi_cli.http import checked_host
 REGIONS = ("us-central1.gcp", "us-east-2.aws", "europe-west1.gcp", "eu-central-1.aws", "australia-southeast1.gcp")
 KEY = r"^[A-Za-z0-9_.-]+$"
 _KEY = re.compile(r"[A-Za-z0-9_.-]+")
-URL_FIELDS = frozenset({"slug", "id", "key", "sku"})
+URL_FIELDS = frozenset({"slug", "id", "key", "sku", "locale"})
+LOCALE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+CURRENCY = r"^[A-Z]{3}$"
+COUNTRY = r"^[A-Z]{2}$"
+
+
+LocaleCode = Annotated[str, Field(pattern=LOCALE)]
+CurrencyCode = Annotated[str, Field(pattern=CURRENCY)]
+CountryCode = Annotated[str, Field(pattern=COUNTRY)]
 
 
 class Lookups(ConnectorSettings):
@@ -35,13 +43,26 @@ class Lookups(ConnectorSettings):
     customer_groups: bool = Field(
         default=True, description="look up the names of customer groups (needs `view_customer_groups`)"
     )
+    customer_consent: bool = Field(
+        default=True,
+        description="look up the customer's consent, as it is now, for orders and carts whose own record does not hold it "
+        "(needs `view_customers`)",
+    )
+    standalone_prices: bool = Field(
+        default=True,
+        description="look up the prices of products whose price mode is `Standalone` (needs `view_standalone_prices`)",
+    )
+    inventory: bool = Field(default=True, description="look up the stock of products (needs `view_products`)")
 
 
 class CommercetoolsSettings(ConnectorSettings):
     """Settings of the source `commercetools`."""
 
     shaping: ClassVar[frozenset[str]] = frozenset(
-        {"project_key", "store_key", "locale", "lookups", "brand_attribute", "product_url_template"}
+        {
+            *("project_key", "store_key", "locale", "locales", "lookups", "brand_attribute", "product_url_template"),
+            *("currencies", "price_country"),
+        }
     )
 
     project_key: str = Field(pattern=KEY, description="key of the project, as in the Merchant Center's address")
@@ -63,10 +84,22 @@ class CommercetoolsSettings(ConnectorSettings):
     locale: str | None = Field(
         default=None, description="preferred language of names; default: that of the pipeline, else `en`"
     )
+    locales: tuple[LocaleCode, ...] = Field(
+        default=(),
+        description="locales in which the catalogue's texts are told besides `locale`; none: all languages of the project",
+    )
+    currencies: tuple[CurrencyCode, ...] = Field(
+        default=(), description="currencies in which the catalogue's prices are told; none: all that there are"
+    )
+    price_country: CountryCode | dict[CurrencyCode, CountryCode] | None = Field(
+        default=None,
+        description="country whose prices the catalogue tells, one for all currencies or one for each "
+        "(`{EUR: DE, USD: US}`); none: only prices for all countries",
+    )
     lookups: Lookups = Field(default=Lookups(), description="which references are looked up")
     brand_attribute: str = Field(default="brand", description="name of the product attribute that holds the brand")
     product_url_template: str | None = Field(
-        default=None, description="address of a product page, with `{slug}`, `{sku}`, `{key}` or `{id}`"
+        default=None, description="address of a product page, with `{slug}`, `{sku}`, `{key}`, `{id}` or `{locale}`"
     )
     concurrency: int = Field(default=4, ge=1, le=16, description="most requests at the same time")
 
@@ -101,7 +134,7 @@ class CommercetoolsSettings(ConnectorSettings):
         except ValueError:
             raise ValueError("the braces do not match") from None
         if not fields or not fields <= URL_FIELDS:
-            raise ValueError("use at least one of {slug}, {sku}, {key}, {id}, and no other field")
+            raise ValueError("use at least one of {slug}, {sku}, {key}, {id}, {locale}, and no other field")
         return template
 
     @model_validator(mode="after")
@@ -111,6 +144,13 @@ class CommercetoolsSettings(ConnectorSettings):
         if (self.region is None) != has_urls or (self.region is not None and has_one_url):
             raise ValueError("give either `region`, or `api_url` and `auth_url` together")
         return self
+
+    @property
+    def price_countries(self) -> dict[str, str]:
+        """The country whose prices count, by currency; "" stands for every other one."""
+        if isinstance(self.price_country, dict):
+            return dict(self.price_country)
+        return {"": self.price_country} if self.price_country is not None else {}
 
     @property
     def project_url(self) -> str:

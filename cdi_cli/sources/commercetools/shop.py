@@ -11,16 +11,21 @@ from urllib.parse import quote
 import msgspec
 
 from cdi_cli.clock import Instant, parse_instant
+from cdi_cli.commerce import Consent
 from cdi_cli.sources.commercetools.records import Attribute, Image, Names
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What look-ups found for a group of records, by id: a coupon's code, a group's name, a product's category path."""
+    """What look-ups found for a group of records, by id: a coupon's code, a group's name, a product's category path.
+
+    `consents`: what customers' records hold now.
+    """
 
     coupons: dict[str, str] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
     categories: dict[str, str] = field(default_factory=dict)
+    consents: dict[str, Consent] = field(default_factory=dict)
 
 
 class Shop:
@@ -40,7 +45,7 @@ class Shop:
     ) -> None:
         self.locale = locale
         self.languages = languages
-        self._brand_attribute = brand_attribute
+        self.brand_attribute = brand_attribute
         self._template = product_url_template or ""
         self._fields = frozenset(name for _, name, _, _ in Formatter().parse(self._template) if name)
 
@@ -55,18 +60,26 @@ class Shop:
         preferred = (self.locale.partition("-")[0], *regional, *own, *self.languages[:1], *ordered)
         return next((names[locale] for locale in preferred if names.get(locale)), None)
 
+    def text_in(self, names: Names, locale: str) -> str | None:
+        """The text for one locale: its own, that of its language, else that of another region; none in another language."""
+        language = locale.partition("-")[0]
+        related = sorted(name for name in names if name.startswith(f"{language}-"))
+        return next((names[name] for name in (locale, language, *related) if names.get(name)), None)
+
     def brand(self, attributes: Iterable[Attribute], record_locale: str | None = None) -> str | None:
         """The text of the brand attribute: plain, localized, or the label of an enumeration."""
         for attribute in attributes:
-            if attribute.name == self._brand_attribute:
+            if attribute.name == self.brand_attribute:
                 return self._attribute_text(msgspec.json.decode(attribute.value), record_locale)
         return None
 
-    def product_url(self, *, slug: str | None, id: str, key: str | None, sku: str | None) -> str | None:
+    def product_url(
+        self, *, slug: str | None, id: str, key: str | None, sku: str | None, locale: str | None = None
+    ) -> str | None:
         """The address of a product's page; None without a template, or when a value that it needs is missing."""
         if not self._fields:
             return None
-        values = {"slug": slug, "id": id, "key": key, "sku": sku}
+        values = {"slug": slug, "id": id, "key": key, "sku": sku, "locale": locale or self.locale}
         used = {name: quote(value, safe="") for name in self._fields if (value := values[name])}
         return self._template.format_map(used) if len(used) == len(self._fields) else None
 

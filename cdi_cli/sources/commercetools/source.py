@@ -11,17 +11,19 @@ from cdi_cli.clock import SYSTEM_CLOCK, Clock, Instant, Window
 from cdi_cli.errors import RefusedError, ScopeError, TooLargeError
 from cdi_cli.http import HttpClient, HttpLimits, RetryPolicy
 from cdi_cli.sources._base import Cursor, FindBy, Page, Reading, SourceContext
+from cdi_cli.sources.commercetools.catalogue import CatalogueReader
 from cdi_cli.sources.commercetools.check import PROJECT, Project, run_checks
 from cdi_cli.sources.commercetools.client import Ask, Client, SlowAnswerError
-from cdi_cli.sources.commercetools.consent import ConsentReader
 from cdi_cli.sources.commercetools.deletions import read_deletions
 from cdi_cli.sources.commercetools.find import condition, find_records
 from cdi_cli.sources.commercetools.paging import Envelope, PageSize, Total, Walk, cursor_of, page_params, predicate
+from cdi_cli.sources.commercetools.product_deletions import ProductDeletionReader
 from cdi_cli.sources.commercetools.reading import Reader, scrubbed
 from cdi_cli.sources.commercetools.references import References
 from cdi_cli.sources.commercetools.refunds import RefundReader
 from cdi_cli.sources.commercetools.settings import CommercetoolsSettings
 from cdi_cli.sources.commercetools.shop import Shop
+from cdi_cli.sources.commercetools.sku_lookups import SkuLookups
 from cdi_cli.sources.commercetools.streams import CONDITIONS, EXPANSIONS, NEVER_CHANGED, STREAMS, path_of
 
 
@@ -51,8 +53,11 @@ class CommercetoolsSource:
             brand_attribute=settings.brand_attribute,
             product_url_template=settings.product_url_template,
         )
-        references = References(self._client, self._shop)
-        self._reader = Reader(references, self._shop, settings.lookups, ConsentReader(context.consent))
+        references = References(self._client, self._shop, customers_path=path_of("customers", settings.store_key))
+        self._reader = Reader(references, self._shop, settings.lookups, context.consent)
+        by_sku = SkuLookups(self._client)
+        self._catalogue = CatalogueReader(references, by_sku, self._shop, settings, clock)
+        self._product_deletions = ProductDeletionReader(by_sku)
         self._refunds = RefundReader(
             self._client, self._reader, path_of("orders", settings.store_key), is_one_store=settings.store_key is not None
         )
@@ -77,8 +82,11 @@ class CommercetoolsSource:
         return answer.total
 
     async def pages(self, stream: str, window: Window, cursor: Cursor | None, *, by: str = "created") -> AsyncIterator[Page]:
-        """Read a window by `createdAt` or `lastModifiedAt`, in pages of about 4 MB."""
-        walk = Walk("created" if stream in NEVER_CHANGED else by, window, cursor)
+        """Read a window by `createdAt` or `lastModifiedAt`, in pages of about 4 MB.
+
+        By "reconcile" it is all records of a creation window: a price or stock that changed leaves its product's times.
+        """
+        walk = Walk("created" if stream in NEVER_CHANGED or by == "reconcile" else by, window, cursor)
         while True:
             envelope, rows_asked = await self._page(stream, walk)
             rows = envelope.results
@@ -97,9 +105,13 @@ class CommercetoolsSource:
         """Turn raw records into entities; payments become the orders whose money went back."""
         if stream == "deletions":
             return [[reading] for reading in read_deletions(records)]
+        if stream == "product_deletions":
+            return await self._product_deletions.read(records)
         await self._learn_languages()
         if stream == "payments":
             return await self._refunds.read(records)
+        if stream == "products":
+            return await self._catalogue.read(records)
         return [[reading] for reading in await self._reader.read(stream, records)]
 
     async def find(self, stream: str, by: FindBy, value: str) -> list[bytes]:

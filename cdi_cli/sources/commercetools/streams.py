@@ -23,7 +23,20 @@ STREAMS = (
         scope="view_payments",
         description="changed payments, read as the orders whose money went back",
     ),
-    Stream("products", "product", is_default=False, scope="view_products", description="the published catalogue"),
+    Stream(
+        "products",
+        "product",
+        is_default=False,
+        scope="view_products",
+        description="the catalogue: each variant that is published, or not any more",
+    ),
+    Stream(
+        "product_deletions",
+        "product",
+        is_default=False,
+        scope="view_messages",
+        description="products and variants that were deleted, as the project's messages tell: they are hidden",
+    ),
 )
 
 EXPAND_PAYMENTS = ("expand", "paymentInfo.payments[*]")
@@ -35,13 +48,16 @@ EXPANSIONS: dict[str, tuple[tuple[str, str], ...]] = {"orders": (EXPAND_PAYMENTS
 """Payments come with orders in both ways of reading: refunds of a backfill need them, and a changed order is then read with
 the `paid_at` and refunds that it had before, so that its content does not seem to change."""
 
-CONDITIONS: dict[str, tuple[tuple[str, str], ...]] = {"deletions": (("where", 'type = "CustomerDeleted"'),)}
+CONDITIONS: dict[str, tuple[tuple[str, str], ...]] = {
+    "deletions": (("where", 'type = "CustomerDeleted"'),),
+    "product_deletions": (("where", 'type = "ProductDeleted" or type = "ProductVariantDeleted"'),),
+}
 """What the records of a stream have in common that shares its path with others."""
 
-NEVER_CHANGED = frozenset({"deletions"})
+NEVER_CHANGED = frozenset({"deletions", "product_deletions"})
 """Streams whose records never change after they were made: both ways of reading go by `createdAt`."""
 
-PATHS = {"deletions": "messages"}
+PATHS = {"deletions": "messages", "product_deletions": "messages"}
 """Where a stream is read that is not called as its path."""
 
 
