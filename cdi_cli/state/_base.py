@@ -269,7 +269,8 @@ class Store(Protocol):
 
         `origin` is stored when the partition is made, and kept from then on.
 
-        Raises StateError while the window before it is not done, so that nothing between the two can be left out.
+        Raises StateError while the window before it is not done, or when the next one starts after that ended, so that
+        nothing between the two can be left out.
         """
         ...
 
@@ -295,7 +296,10 @@ class Store(Protocol):
         ...
 
     def trace(self, keys: Iterable[bytes]) -> list[Trace]:
-        """Every delivery of these keys to any destination, oldest first, by looking through the whole ledger."""
+        """Every delivery of these keys to any destination, oldest first, by looking through the whole ledger.
+
+        Of a key that was delivered again to the same destination, `compact` keeps the last delivery only.
+        """
         ...
 
     def strike(self, keys: Iterable[bytes]) -> int:
@@ -303,7 +307,10 @@ class Store(Protocol):
         ...
 
     def forget(self, source: str, destination: str, family: str, before: Instant) -> int:
-        """Drop the entries of entities created before an instant, and remember that instant; returns how many went."""
+        """Drop the entries of entities created before an instant, and remember that instant; returns how many went.
+
+        Whole days go: those of the instant's own day stay until the next one.
+        """
         ...
 
     def forgotten_before(self, source: str, destination: str, family: str) -> Instant | None:
@@ -311,7 +318,10 @@ class Store(Protocol):
         ...
 
     def compact(self, *, seconds_max: float) -> int:
-        """Put small ledger rows of one day together, for so long at most; returns how many rows that saved."""
+        """Put small ledger rows of one day together, for so long at most; returns how many rows that saved.
+
+        May be called at any time, also while a run is open; each step is a transaction of its own.
+        """
         ...
 
     def ledger_size(self) -> LedgerSize:
@@ -351,7 +361,10 @@ class Store(Protocol):
         ...
 
     def tally(self, run_id: int) -> tuple[int, int]:
-        """How many ledger entries and dead letters the file holds of one run, counted from the rows themselves."""
+        """How many ledger entries and dead letters one run has written, counted from the rows themselves.
+
+        Rows that were packed, replaced or taken out since are counted by the file's triggers as they go.
+        """
         ...
 
     def dead_letters(self, wanted: LetterFilter = LetterFilter(), *, limit: int = 100) -> list[StoredDeadLetter]:
