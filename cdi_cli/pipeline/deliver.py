@@ -93,6 +93,8 @@ class Deliverer:
 
     async def _deliver(self, page: OpenPage, batch: list[Outgoing]) -> None:
         try:
+            if changes := [item.entry() for item in batch if item.is_change]:
+                await self._settler.intend(page, changes)
             outcomes = await self._outcomes(page, batch)
             await self._settle(page, batch, outcomes)
             self._on_settled(batch)
@@ -155,16 +157,18 @@ class Deliverer:
         delivered: list[LedgerEntry] = []
         dead: list[DeadLetter] = []
         counts: Counts = {}
+        withdrawn: list[bytes] = []
         for item, outcome in zip(batch, outcomes, strict=True):
             key: CountKey = (page.stream, item.event.name, "delivered", "")
             if isinstance(outcome, Rejected):
                 dead.append(self._letter(page.stream, item, outcome))
                 key = (page.stream, item.event.name, "rejected", outcome.reason)
+                withdrawn += [item.event.key] if item.is_change else []
             else:
                 delivered.append(item.entry())
             counts[key] = counts.get(key, 0) + 1
         self._breaker.note(0, len(dead))
-        await self._settler.batch(page, delivered, dead, counts)
+        await self._settler.batch(page, delivered, dead, counts, withdrawn)
 
     def _raise_failure(self) -> None:
         if self.failure is not None:

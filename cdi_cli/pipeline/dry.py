@@ -16,7 +16,7 @@ from cdi_cli.clock import SYSTEM_CLOCK, Instant
 from cdi_cli.destinations import ACCEPTED, Destination, Outcome, Rejected
 from cdi_cli.events import Event
 from cdi_cli.pipeline.items import Outgoing, add_counts
-from cdi_cli.state._base import Counts, Job, JobKind, JobSpec, KnownLetter, Partition, Settlement, Store
+from cdi_cli.state._base import Counts, Job, JobKind, JobSpec, KnownLetter, LedgerEntry, Partition, Settlement, Store
 
 
 class DryDestination:
@@ -79,6 +79,10 @@ class DryStore:
     def letters(self, source: str, destination: str, places: Iterable[bytes]) -> Mapping[bytes, KnownLetter]:
         """What the real queue holds; nothing where there is none."""
         return self._ledger.letters(source, destination, places) if self._ledger else {}
+
+    def doubts(self, source: str, destination: str, places: Iterable[bytes]) -> Mapping[bytes, LedgerEntry]:
+        """What is in doubt there; nothing where there is no checkpoint file."""
+        return self._ledger.doubts(source, destination, places) if self._ledger else {}
 
     def forgotten_before(self, source: str, destination: str, family: str) -> Instant | None:
         """What the real ledger has forgotten; nothing where there is none."""

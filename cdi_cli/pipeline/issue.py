@@ -7,7 +7,7 @@ encode -> dedupe against the dead letters. Pure but for a look into the ledger a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cdi_cli.clock import Instant
@@ -40,6 +40,8 @@ LookUp = Callable[[str, Mapping[bytes, Instant]], Mapping[bytes, bytes]]
 """(family, event keys with their entity's creation time) -> content of those delivered before."""
 Letters = Callable[[Iterable[bytes]], Mapping[bytes, KnownLetter]]
 """Places of the dead-letter queue -> what lies there."""
+Doubts = Callable[[Iterable[bytes]], Mapping[bytes, object]]
+"""Event keys -> those of which it is not known what the destination holds, as an earlier run ended while sending them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Issuer:
     routes: Mapping[str, Route] = field(default_factory=dict)
     scope: Scope | None = None
     letters: Letters = field(default=lambda _places: {})
+    doubts: Doubts = field(default=lambda _keys: {})
     erased: set[bytes] = field(default_factory=set)
     on_their_way: set[bytes] = field(default_factory=set)
 
@@ -130,6 +133,7 @@ class Issuer:
     def _admit(self, issue: Issue, stream: str, candidates: list[Candidate]) -> None:
         """Drop what was delivered before, and let the rest through check, consent and encoding."""
         known = self._known(candidates)
+        doubts = self._doubts(known)
         seen: set[bytes] = set()
         repeated: list[tuple[bytes, Occurrence, bool]] = []
         for candidate in candidates:
@@ -142,8 +146,9 @@ class Issuer:
             if content is None and event.whole_key is not None and event.whole_key in known:
                 issue.count(stream, event.name, "duplicate", "delivered_before")
                 continue
-            if content is None or (KINDS[event.kind].repeats == "content" and content != event.content):
-                self._finish(issue, stream, candidate)
+            is_content = KINDS[event.kind].repeats == "content"
+            if content is None or (is_content and (content != event.content or event.key in doubts)):
+                self._finish(issue, stream, candidate, is_change=content is not None)
                 continue
             issue.count(stream, event.name, "duplicate", "delivered_before")
             issue.mended.append(event.key)  # a letter about another content of it is out of date
@@ -176,15 +181,22 @@ class Issuer:
                 self._map(issue, revised, stream, record, updated(occurrence.entity))
                 changed |= {occurrence.entity.id} if has_changed else set()
         known = self._known(revised)
+        doubts = self._doubts([candidate[0].key for candidate in revised])
         for candidate in revised:
             event = candidate[0]
             last = known.get(event.key)
-            if (last != event.content) if last is not None else (event.entity_id in changed):
-                self._finish(issue, stream, candidate)
+            is_other = (last != event.content) if last is not None else (event.entity_id in changed)
+            if is_other or event.key in doubts:
+                self._finish(issue, stream, candidate, is_change=True)
             else:
                 issue.mended.append(event.key)
 
-    def _finish(self, issue: Issue, stream: str, candidate: Candidate) -> None:
+    def _doubts(self, keys: Collection[bytes]) -> Mapping[bytes, object]:
+        """Of which of these it is not known what the destination holds."""
+        return self.doubts(keys) if keys else {}
+
+    def _finish(self, issue: Issue, stream: str, candidate: Candidate, *, is_change: bool = False) -> None:
+        """Check, judge and encode; `is_change`: the destination may hold another content of the same thing."""
         event, rule, record, _ = candidate
         if event.key in self.on_their_way:
             issue.count(stream, event.name, "duplicate", "same_event_twice")
@@ -204,7 +216,7 @@ class Issuer:
             issue.reject(letter, (stream, event.name, "rejected", encoded.reason))
             return
         self.on_their_way.add(event.key)
-        issue.outgoing.append(Outgoing(event, encoded, record, stream))
+        issue.outgoing.append(Outgoing(event, encoded, record, stream, is_change))
 
     def _routed(self, event: Event) -> Event:
         """The event as this destination is to get it; the books and the ledger know it by its own name."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -85,14 +86,26 @@ class Settler:
         page.is_read = True
         self._advance(page.partition)
 
-    async def batch(self, page: OpenPage, delivered: list[LedgerEntry], dead: list[DeadLetter], counts: Counts) -> None:
+    async def batch(
+        self,
+        page: OpenPage,
+        delivered: list[LedgerEntry],
+        dead: list[DeadLetter],
+        counts: Counts,
+        withdrawn: Sequence[bytes] = (),
+    ) -> None:
         """Settle one batch of a page; returns when it is durably written, raises StateError when it could not be."""
         page.waiting -= 1
-        written = self._note(
-            Settlement(page.partition, delivered=tuple(delivered), dead=tuple(dead), counts=counts), page.stream
+        settlement = Settlement(
+            page.partition, delivered=tuple(delivered), dead=tuple(dead), counts=counts, withdrawn=tuple(withdrawn)
         )
+        written = self._note(settlement, page.stream)
         self._advance(page.partition)
         await written
+
+    async def intend(self, page: OpenPage, entries: list[LedgerEntry]) -> None:
+        """Note durably what is about to be sent; raises StateError when it could not be written."""
+        await self._note(Settlement(page.partition, intended=tuple(entries)), page.stream)
 
     def part(self, page: OpenPage, delivered: list[LedgerEntry], counts: Counts) -> None:
         """Remember what was accepted of a batch that failed otherwise; the page stays open for the rest. Nobody waits."""
@@ -211,4 +224,6 @@ def _merged(partition: int, group: list[Settlement]) -> Settlement:
         counts=counts,
         resolved=tuple(number for settlement in group for number in settlement.resolved),
         departed=tuple(departure for settlement in group for departure in settlement.departed),
+        intended=tuple(entry for settlement in group for entry in settlement.intended),
+        withdrawn=tuple(key for settlement in group for key in settlement.withdrawn),
     )

@@ -73,6 +73,7 @@ def make_flow(
         scrub=opened.source.scrub,
         routes=opened.routes,
         scope=scope,
+        doubts=lambda keys: store.doubts(source, destination, keys),
         letters=letters or (lambda places: store.letters(source, destination, places)),
         erased=set(store.erased(source)),
     )

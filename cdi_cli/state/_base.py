@@ -209,6 +209,8 @@ class Settlement:
     `cursor`: where the partition goes on, set only when every page before it is settled. `pulled` counts the records of
     the pages that `cursor` moves past. `resolved`: numbers of dead letters that leave the queue with this; those whose
     event is among `delivered` leave it by themselves. `departed`: customers whom the source says it deleted.
+    `intended`: what is about to be sent and would change what the destination holds; it stays noted until its key is among
+    `delivered` or `withdrawn` (refused).
     """
 
     partition: int
@@ -220,6 +222,8 @@ class Settlement:
     counts: Counts = field(default_factory=dict)
     resolved: tuple[int, ...] = ()
     departed: tuple[Departure, ...] = ()
+    intended: tuple[LedgerEntry, ...] = ()
+    withdrawn: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +330,10 @@ class Store(Protocol):
 
     def ledger_size(self) -> LedgerSize:
         """How large the ledger is."""
+        ...
+
+    def doubts(self, source: str, destination: str, places: Iterable[bytes]) -> dict[bytes, LedgerEntry]:
+        """Which of these ledger keys were about to be sent, and have no outcome: what was last held there is not known."""
         ...
 
     def letters(self, source: str, destination: str, places: Iterable[bytes]) -> dict[bytes, KnownLetter]:

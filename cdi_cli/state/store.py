@@ -16,13 +16,14 @@ from typing import Any, Self, cast
 
 from cdi_cli.clock import Clock, Instant, Window
 from cdi_cli.errors import CdiError, StateError
-from cdi_cli.state import counters, dead_letters, jobs, ledger, ledger_compact, ledger_scopes, ledger_whole, people
+from cdi_cli.state import counters, dead_letters, intents, jobs, ledger, ledger_compact, ledger_scopes, ledger_whole, people
 from cdi_cli.state._base import (
     Counts,
     Job,
     JobKind,
     JobSpec,
     KnownLetter,
+    LedgerEntry,
     LedgerSize,
     LetterFilter,
     Partition,
@@ -138,6 +139,7 @@ class SqliteStore:
         with self._transaction() as db:
             job_id, source, destination = self._origin(db, run_id)
             has_letters = not dead_letters.is_empty(db)
+            has_intents = not intents.is_empty(db)
             for settlement in settlements:
                 before = jobs.read_partition(db, job_id, settlement.partition, self.path)
                 if settlement.cursor is not None or settlement.is_done:
@@ -152,6 +154,12 @@ class SqliteStore:
                     dead_letters.write(db, run_id, source, destination, settlement.dead, now)
                     has_letters = True
                 people.note(db, source, settlement.departed, now)
+                if settlement.intended:
+                    intents.write(db, run_id, source, destination, settlement.intended, now)
+                    has_intents = True
+                if has_intents:
+                    intents.leave(db, source, destination, [entry.key for entry in settlement.delivered])
+                    intents.leave(db, source, destination, settlement.withdrawn)
                 for place, number in settlement.counts.items():
                     counts[place] = counts.get(place, 0) + number
                 if settlement.pulled:
@@ -224,6 +232,11 @@ class SqliteStore:
         """How large the ledger is."""
         with self._reader.use() as db:
             return ledger_whole.size(db)
+
+    def doubts(self, source: str, destination: str, places: Iterable[bytes]) -> dict[bytes, LedgerEntry]:
+        """Which of these ledger keys were about to be sent, and have no outcome."""
+        with self._reader.use() as db:
+            return intents.of(db, source, destination, places)
 
     def letters(self, source: str, destination: str, places: Iterable[bytes]) -> dict[bytes, KnownLetter]:
         """Which of these places of the dead-letter queue are taken, and by what."""

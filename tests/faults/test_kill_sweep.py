@@ -12,7 +12,6 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 from doubles import LIMITS, FakeDestination, FakeSource
 from jobs import SINCE, SYNC_REQUEST, run, shop, sync
+from kills import HookedStore, Killer, fork
 from oracle import expected_events, verdict
 
 from cdi_cli.clock import parse_instant
@@ -32,65 +32,12 @@ NOW = parse_instant("2026-01-10T00:00:00.000Z")
 KINDS = ["backfill", "sync"]
 
 
-class Killer:
-    """Counts the points that are passed and ends the process, hard, at the wanted one."""
-
-    def __init__(self, at: int | None) -> None:
-        self._at = at
-        self.passed = 0
-
-    def __call__(self) -> None:
-        """Pass a point."""
-        self.passed += 1
-        if self.passed == self._at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-class HookedStore:
-    """A store that passes a point before and after each transaction."""
-
-    def __init__(self, store: Any, point: Callable[[], None]) -> None:
-        self._store = store
-        self._point = point
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def settle(self, run_id: int, settlements: Any) -> None:
-        """Settle between two points."""
-        self._point()
-        self._store.settle(run_id, settlements)
-        self._point()
-
-    def open_window(self, *args: Any, **options: Any) -> Any:
-        """Open a window between two points."""
-        self._point()
-        try:
-            return self._store.open_window(*args, **options)
-        finally:
-            self._point()
-
-
 def child(kind: str, state: Path, applied: Path, at: int | None) -> tuple[int, int]:
     """Run the job in a forked child that is killed at point `at`; its wait status and the points it passed."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        code = 99
-        try:
-            os.close(reader)
-            code = _work(kind, state, applied, at, writer)
-        finally:
-            os._exit(code)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        passed = pipe.read()
-    _, status = os.waitpid(pid, 0)
-    return status, int(passed or 0)
+    return fork(lambda point: _work(kind, state, applied, point), at)
 
 
-def _work(kind: str, state: Path, applied: Path, at: int | None, writer: int) -> int:
-    point = Killer(at)
+def _work(kind: str, state: Path, applied: Path, point: Killer) -> int:
     log = os.open(applied, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def apply(_number: int, events: list[bytes]) -> None:
@@ -106,7 +53,6 @@ def _work(kind: str, state: Path, applied: Path, at: int | None, writer: int) ->
         report, error = asyncio.run(sync(state, source, FakeDestination(script=apply), **options))
     else:
         report, error = run(state, source, FakeDestination(script=apply), **options)
-    os.write(writer, str(point.passed).encode())
     return 0 if error is None and not report.books.errors else 1
 
 
