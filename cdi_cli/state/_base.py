@@ -15,6 +15,9 @@ from typing import Literal, Protocol
 from cdi_cli.clock import Instant, Window
 from cdi_cli.sources import Cursor
 from cdi_cli.state._letters import (
+    EVERY_LETTER,
+)
+from cdi_cli.state._letters import (
     DeadLetter as DeadLetter,
 )
 from cdi_cli.state._letters import (
@@ -305,11 +308,11 @@ class Store(Protocol):
         """
         ...
 
-    def dead_letters(self, wanted: LetterFilter = LetterFilter(), *, limit: int = 100) -> list[StoredDeadLetter]:
+    def dead_letters(self, wanted: LetterFilter = EVERY_LETTER, *, limit: int = 100) -> list[StoredDeadLetter]:
         """Dead letters, the last written first."""
         ...
 
-    def letter_numbers(self, wanted: LetterFilter = LetterFilter(), *, limit: int | None = None) -> list[int]:
+    def letter_numbers(self, wanted: LetterFilter = EVERY_LETTER, *, limit: int | None = None) -> list[int]:
         """The numbers of what `dead_letters` would give, without reading records and events; `limit` None: all."""
         ...
 
@@ -317,7 +320,7 @@ class Store(Protocol):
         """One dead letter by its number."""
         ...
 
-    def dead_letter_reasons(self, wanted: LetterFilter = LetterFilter()) -> dict[tuple[str, str, str], int]:
+    def dead_letter_reasons(self, wanted: LetterFilter = EVERY_LETTER) -> dict[tuple[str, str, str], int]:
         """(stream, event name or "", reason) -> how many are in the queue."""
         ...
 

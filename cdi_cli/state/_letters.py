@@ -72,6 +72,9 @@ class LetterFilter:
     numbers: tuple[int, ...] | None = None
 
 
+EVERY_LETTER = LetterFilter()
+
+
 @dataclass(frozen=True, slots=True)
 class KnownLetter:
     """What is known of a place in the queue: the letter's number, its digest, and the stage at which it failed."""
