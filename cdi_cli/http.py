@@ -89,8 +89,8 @@ class HttpClient:
 
         A URL that is a secret itself (a webhook's) is given as one. `params` are added to the URL's query.
         `accept(response)` may raise TransientError or ProtocolError to have the request repeated; its last error is what is
-        raised in the end. Raises TransientError when retries are over (of a policy that does not repeat, LostAnswerError where
-        the request may have been carried out), RefusedError for a redirect, TooLargeError for a body over
+        raised in the end. Raises TransientError when retries are over (of a policy that does not repeat, LostAnswerError
+        where the request may have been carried out), RefusedError for a redirect, TooLargeError for a body over
         `decoded_bytes_max`, StoppedError for TLS that cannot be trusted, ConfigError for an unencrypted or impossible URL.
         """
         import stamina

@@ -25,6 +25,7 @@ from cdi_cli.pipeline.opening import Opened, open_pipeline
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.pipeline.report import Report, exit_code
 from cdi_cli.pipeline.stop import Stop, on_signals
+from cdi_cli.pipeline.sync import COMPACT_SECONDS_MAX
 from cdi_cli.pipeline.withheld import withheld_file
 from cdi_cli.pipeline.work import Hooks
 from cdi_cli.secrets import REDACTOR
@@ -78,6 +79,8 @@ def run(project: Project, options: Options) -> ExitCode:
         outcomes, prevented = _each(project, options, request, names, store)
         if not options.is_dry:
             now = SYSTEM_CLOCK.instant()
+            if all(error is None for _, error, _ in outcomes):
+                store.compact(seconds_max=COMPACT_SECONDS_MAX)
             tell(project, store, [figures_of(one, exit_code(one.books, error), now, error) for one, error, _ in outcomes])
     if options.is_json:
         reports = [report_json(report, **more) for report, _, more in outcomes]

@@ -118,7 +118,6 @@ class EventBuilder:
             context["shop"] = shop
         return context
 
-
     def stamp(self, context: dict[str, Any], country: str | None, categories: Iterable[str]) -> dict[str, Any]:
         """The context of a ready-made event with what every event of the pipeline carries.
 

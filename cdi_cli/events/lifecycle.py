@@ -80,7 +80,8 @@ class Occurrence(msgspec.Struct, frozen=True, gc=False):
     """Something that happened to an entity; `subjects` are the values that the mapping may read, by name.
 
     `reached_at`: when the state that makes this happen was reached, where that is later than its business time `at` and is
-    known (an order is completed as of the day it was placed, though it was paid a week later).
+    known (an order is completed as of the day it was placed, though it was paid a week later). `is_dated`: the platform
+    keeps the time; without it `at` is when the record last changed, which says nothing about when this happened.
     """
 
     kind: str
@@ -89,6 +90,7 @@ class Occurrence(msgspec.Struct, frozen=True, gc=False):
     subjects: dict[str, Any]
     discriminator: str = ""
     reached_at: Instant | None = None
+    is_dated: bool = True
 
 
 def occurrences(entity: Entity, settings: LifecycleSettings) -> list[Occurrence]:
@@ -115,11 +117,15 @@ def _of_order(order: Order, settings: LifecycleSettings) -> Iterator[Occurrence]
         reached_at = order.paid_at if settings.order_completed == "paid" else None
         yield Occurrence("order.completed", order.placed_at, order, subjects, reached_at=reached_at)
     for shipment in order.shipments:
-        yield Occurrence("order.fulfilled", shipment.at, order, {"order": order, "shipment": shipment}, shipment.id or "")
+        of_shipment = {"order": order, "shipment": shipment}
+        is_dated = shipment.id is not None  # a whole order is only known by its state
+        yield Occurrence("order.fulfilled", shipment.at, order, of_shipment, shipment.id or "", is_dated=is_dated)
     for refund in order.refunds:
         yield Occurrence("order.refunded", refund.at, order, {"order": order, "refund": refund}, refund.id)
     if order.is_cancelled:
-        yield Occurrence("order.cancelled", order.cancelled_at or order.updated_at, order, subjects)
+        cancelled_at = order.cancelled_at
+        is_dated = cancelled_at is not None
+        yield Occurrence("order.cancelled", cancelled_at or order.updated_at, order, subjects, is_dated=is_dated)
     for group in groups_of(order, settings.groups):
         yield Occurrence("group.member", order.placed_at, order, {"group": group}, group.id)
 

@@ -121,10 +121,12 @@ class Deliverer:
 
     async def _deliver(self, page: OpenPage, batch: list[Outgoing], *, is_doubtful: bool) -> None:
         try:
-            if self._is_idempotent:
-                found = await self._outcomes(page, batch)
-            else:
+            if not self._is_idempotent:
                 found = await self._outcomes_once(page, batch, is_doubtful=is_doubtful)
+            else:
+                if changes := [item.entry() for item in batch if item.is_change]:
+                    await self._settler.intend(page, changes)
+                found = await self._outcomes(page, batch)
             await self._settle(page, found)
             self._on_settled(batch)
             self._pacer.went_well()
@@ -232,17 +234,20 @@ class Deliverer:
         delivered: list[LedgerEntry] = []
         dead: list[DeadLetter] = []
         counts: Counts = {}
+        withdrawn: list[bytes] = []
         for item, outcome in found:
             key: CountKey = (page.stream, item.event.name, "delivered", "")
             if isinstance(outcome, Rejected):
                 dead.append(self._letter(page.stream, item, outcome))
                 key = (page.stream, item.event.name, "rejected", outcome.reason)
+                withdrawn += [item.event.key] if item.is_change else []
             else:
                 delivered.append(item.entry())
             counts[key] = counts.get(key, 0) + 1
         self._breaker.note(0, len(dead))
-        # What is in doubt stays noted: whoever decides about its letter needs to know what the ledger would get.
-        withdrawn = [] if self._is_idempotent else [letter.place for letter in dead if letter.reason != IN_DOUBT]
+        if not self._is_idempotent:
+            # What is in doubt stays noted: whoever decides about its letter needs to know what the ledger would get.
+            withdrawn = [letter.place for letter in dead if letter.reason != IN_DOUBT]
         await self._settler.batch(page, delivered, dead, counts, withdrawn)
 
     def _raise_failure(self) -> None:

@@ -7,7 +7,7 @@ for a look into the ledger and the queue; every branch ends in an `Issue`, never
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cdi_cli.clock import Instant
@@ -45,7 +45,7 @@ LookUp = Callable[[str, Mapping[bytes, Instant]], Mapping[bytes, bytes]]
 Letters = Callable[[Iterable[bytes]], Mapping[bytes, KnownLetter]]
 """Places of the dead-letter queue -> what lies there."""
 Doubts = Callable[[Iterable[bytes]], Mapping[bytes, object]]
-"""Event keys -> those that an earlier run was sending when it ended."""
+"""Event keys -> those of which it is not known what the destination holds, as an earlier run ended while sending them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ class Issuer:
     contacts: Contacts | None = None
     scope: Scope | None = None
     letters: Letters = field(default=lambda _places: {})
-    doubts: Doubts = field(default=lambda _places: {})
+    doubts: Doubts = field(default=lambda _keys: {})
+    is_idempotent: bool = True
     erased: set[bytes] = field(default_factory=set)
     on_their_way: set[bytes] = field(default_factory=set)
 
@@ -93,7 +94,11 @@ class Issuer:
 
     def _part_doubtful(self, issue: Issue) -> None:
         """Set apart what an earlier run was sending when it ended."""
-        if issue.outgoing and (doubts := self.doubts([item.event.key for item in issue.outgoing])):
+        if (
+            not self.is_idempotent
+            and issue.outgoing
+            and (doubts := self.doubts([item.event.key for item in issue.outgoing]))
+        ):
             issue.doubtful = [item for item in issue.outgoing if item.event.key in doubts]
             issue.outgoing = [item for item in issue.outgoing if item.event.key not in doubts]
 
@@ -148,6 +153,7 @@ class Issuer:
     def _admit(self, issue: Issue, stream: str, candidates: list[Candidate]) -> None:
         """Drop what was delivered before, and let the rest through check, consent and encoding."""
         known = self._known(candidates)
+        doubts = self._doubts(known)
         seen: set[bytes] = set()
         repeated: list[tuple[bytes, Occurrence, bool]] = []
         for candidate in candidates:
@@ -164,8 +170,9 @@ class Issuer:
                 issue.count(stream, event.name, "filtered", NEVER_PUBLISHED)  # nothing is there that could be hidden
                 issue.mended.append(event.key)
                 continue
-            if content is None or (KINDS[event.kind].repeats == "content" and content != event.content):
-                self._finish(issue, stream, candidate)
+            is_content = KINDS[event.kind].repeats == "content"
+            if content is None or (is_content and (content != event.content or event.key in doubts)):
+                self._finish(issue, stream, candidate, is_change=content is not None)
                 continue
             issue.count(stream, event.name, "duplicate", "delivered_before")
             issue.mended.append(event.key)  # a letter about another content of it is out of date
@@ -198,15 +205,22 @@ class Issuer:
                 self._map(issue, revised, stream, record, updated(occurrence.entity))
                 changed |= {occurrence.entity.id} if has_changed else set()
         known = self._known(revised)
+        doubts = self._doubts([candidate[0].key for candidate in revised])
         for candidate in revised:
             event = candidate[0]
             last = known.get(event.key)
-            if (last != event.content) if last is not None else (event.entity_id in changed):
-                self._finish(issue, stream, candidate)
+            is_other = (last != event.content) if last is not None else (event.entity_id in changed)
+            if is_other or event.key in doubts:
+                self._finish(issue, stream, candidate, is_change=True)
             else:
                 issue.mended.append(event.key)
 
-    def _finish(self, issue: Issue, stream: str, candidate: Candidate) -> None:
+    def _doubts(self, keys: Collection[bytes]) -> Mapping[bytes, object]:
+        """Of which of these it is not known what the destination holds."""
+        return self.doubts(keys) if keys else {}
+
+    def _finish(self, issue: Issue, stream: str, candidate: Candidate, *, is_change: bool = False) -> None:
+        """Check, judge and encode; `is_change`: the destination may hold another content of the same thing."""
         event, rule, record, _ = candidate
         if event.key in self.on_their_way:
             issue.count(stream, event.name, "duplicate", "same_event_twice")
@@ -239,7 +253,7 @@ class Issuer:
             issue.reject(letter, (stream, event.name, "rejected", encoded.reason))
             return
         self.on_their_way.add(event.key)
-        issue.outgoing.append(Outgoing(event, encoded, record, stream))
+        issue.outgoing.append(Outgoing(event, encoded, record, stream, is_change))
 
     def _is_withdrawal(self, candidate: Candidate) -> bool:
         """Whether the destination knows the profile of a person who does not consent any more: it has to be told."""

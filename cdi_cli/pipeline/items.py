@@ -16,12 +16,17 @@ IN_DEAD_LETTERS = "in_dead_letters"
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An event on its way: encoded for its destination, with the record it was made of."""
+    """An event on its way: encoded for its destination, with the record it was made of.
+
+    `is_change`: it takes the place of what the destination holds of the same thing, so that before it is sent it is noted
+    that from then on nobody knows what is held there.
+    """
 
     event: Event
     encoded: bytes
     record: bytes
     stream: str = ""
+    is_change: bool = False
 
     def entry(self) -> LedgerEntry:
         """The ledger's note that it was delivered."""

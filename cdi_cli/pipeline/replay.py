@@ -95,7 +95,6 @@ class LetterSource:
             return [[] for _ in records]
         return await read_letters(self._source, self._spec, stream, records)
 
-
     def scrub(self, stream: str, record: bytes) -> bytes | None:
         """A letter's record as it may be kept."""
         return scrub_line(record) if stream == PUSH_STREAM else self._source.scrub(stream, record)

@@ -157,19 +157,19 @@ class LetterIssuer(LineIssuer):
             if is_known or is_whole_known:
                 issue.count(stream, event.name, "duplicate", "delivered_before")
             else:
-                self._finish(issue, stream, candidate)
+                self._finish(issue, stream, candidate, is_change=KINDS[event.kind].repeats == "content")
 
     def _rule(self, event: Event) -> Ruling | None:
         is_released = event.key in self.released
         return self.rules(event, is_released=is_released) if self.rules is not None else None
 
-    def _finish(self, issue: Issue, stream: str, candidate: Candidate) -> None:
+    def _finish(self, issue: Issue, stream: str, candidate: Candidate, *, is_change: bool = False) -> None:
         event = candidate[0]
         if event.key in self.tried:
             issue.count(stream, event.name, "duplicate", "same_event_twice")
             return
         before = len(issue.outgoing) + len(issue.rejected)
-        super()._finish(issue, stream, candidate)
+        super()._finish(issue, stream, candidate, is_change=is_change)
         if len(issue.outgoing) + len(issue.rejected) > before:
             self.tried.add(event.key)
 

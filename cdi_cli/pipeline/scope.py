@@ -39,7 +39,8 @@ class Scope:
         if forgotten is not None and created_at < forgotten:
             return BEYOND_RETENTION
         origin = self.origins.get(family)
-        at = occurrence.reached_at or occurrence.at
+        # Without a time of its own it may have happened long ago, and only the entity's creation tells.
+        at = (occurrence.reached_at or occurrence.at) if occurrence.is_dated else created_at
         # By creation, too: an order imported today is new here, though its business time is years ago.
         if origin is not None and max(at, created_at) >= origin:
             return None

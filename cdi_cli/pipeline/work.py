@@ -80,7 +80,8 @@ def make_flow(
         rules=opened.rules,
         contacts=opened.contacts,
         scope=scope,
-        doubts=(lambda _places: {}) if opened.is_idempotent else (lambda keys: store.doubts(source, destination, keys)),
+        doubts=lambda keys: store.doubts(source, destination, keys),
+        is_idempotent=opened.is_idempotent,
         letters=letters or (lambda places: store.letters(source, destination, places)),
         erased=set(store.erased(source)),
     )

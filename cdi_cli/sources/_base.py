@@ -123,8 +123,8 @@ class SourceContext:
 class ConsentField:
     """Where a record keeps one consent: dotted path from the record's root, and the values that mean it was given.
 
-    `customer_path`: the same in a customer's record ("": `path`). Where an order or cart does not hold a category, the source
-    asks the customer's present record for it, if it can, and names the category in `Consent.as_of_now`.
+    `customer_path`: the same in a customer's record ("": `path`). Where an order or cart does not hold a category, the
+    source asks the customer's present record for it, if it can, and names the category in `Consent.as_of_now`.
     """
 
     path: str

@@ -14,13 +14,34 @@ from typing import Literal, Protocol
 
 from cdi_cli.clock import Instant, Window
 from cdi_cli.sources import Cursor
+from cdi_cli.state._letters import (
+    EVERY_LETTER,
+)
+from cdi_cli.state._letters import (
+    DeadLetter as DeadLetter,
+)
+from cdi_cli.state._letters import (
+    Departure as Departure,
+)
+from cdi_cli.state._letters import (
+    KnownLetter as KnownLetter,
+)
+from cdi_cli.state._letters import (
+    LetterFilter as LetterFilter,
+)
+from cdi_cli.state._letters import (
+    Stage as Stage,
+)
+from cdi_cli.state._letters import (
+    StoredDeadLetter as StoredDeadLetter,
+)
+from cdi_cli.state._letters import (
+    StoredDeparture as StoredDeparture,
+)
 
 OutcomeName = Literal["delivered", "filtered", "rejected", "duplicate"]
 OUTCOMES: tuple[OutcomeName, ...] = ("delivered", "filtered", "rejected", "duplicate")
 JobKind = Literal["backfill", "sync", "replay", "push"]
-Stage = Literal["read", "plan", "route", "encode", "send"]
-"""Where a record or event failed: reading it, the plan's check, a routing rule that holds it back, encoding for the
-destination, the destination's answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,95 +107,6 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A record or event that could not be delivered, with all that is needed to explain and replay it.
-
-    `record` is the scrubbed source record, `event` the Segment-spec message as JSON (None when no event was made).
-    `violations` are (path, rule, sentence). `detail` holds no personal data; `record` and `event` may.
-
-    `place` (16 bytes) is the one place that the queue has for this: the event's ledger key, or a key made of stream and
-    record. A later letter of the same source and destination in that place takes over its number, and a delivery with that
-    ledger key takes it out of the queue. `digest` (8 bytes) stands for reason and content: an equal one is no news.
-    """
-
-    stream: str
-    reason: str
-    detail: str
-    entity_id: str | None = None
-    event_name: str | None = None
-    event_id: str | None = None
-    violations: tuple[tuple[str, str, str], ...] = ()
-    record: bytes | None = None
-    event: bytes | None = None
-    stage: Stage = "plan"
-    place: bytes = b""
-    digest: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDeadLetter:
-    """A dead letter as the store gives it back: with its number, and which job, run and plan version it came of.
-
-    `at` and `run_id` are those of the last time it was written, `first_at` of the first, `times` how often.
-    """
-
-    id: int
-    letter: DeadLetter
-    pipeline: str
-    source: str
-    destination: str
-    plan_version: str
-    run_id: int
-    at: Instant
-    first_at: Instant
-    times: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class LetterFilter:
-    """Which dead letters are meant; every field that is not None must hold. `since` .. `until` is of `at`, half-open."""
-
-    pipeline: str | None = None
-    destination: str | None = None
-    stream: str | None = None
-    reason: str | None = None
-    event_name: str | None = None
-    entity_id: str | None = None
-    run_id: int | None = None
-    since: Instant | None = None
-    until: Instant | None = None
-    numbers: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class KnownLetter:
-    """What is known of a place in the queue: the letter's number, its digest, and the stage at which it failed."""
-
-    id: int
-    digest: bytes
-    stage: Stage
-
-
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """A customer whom the source says it deleted: its id there, when, and the hashed names (16 bytes each) of the person."""
-
-    entity_id: str
-    at: Instant
-    subjects: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDeparture:
-    """A departure that waits for the destinations' own deletion requests."""
-
-    id: int
-    source: str
-    departure: Departure
-    noted_at: Instant
-
-
-@dataclass(frozen=True, slots=True)
 class Trace:
     """One delivery as the ledger knows it: which key, with what content, in which run, when that was, under which plan."""
 
@@ -210,11 +142,11 @@ Counts = dict[CountKey, int]
 class Settlement:
     """What one batch, or one page without a batch, came to.
 
-    `cursor`: where the partition goes on, set only when every page before it is settled. `pulled` counts the records of the
-    pages that `cursor` moves past. `resolved`: numbers of dead letters that leave the queue with this; those whose event is
-    among `delivered` leave it by themselves. `departed`: customers whom the source says it deleted. `intended`: what is
-    about to be sent to a destination that cannot recognise a repeat; it stays noted until it is among `delivered`, or its
-    key among `withdrawn` (refused, or never sent).
+    `cursor`: where the partition goes on, set only when every page before it is settled. `pulled` counts the records of
+    the pages that `cursor` moves past. `resolved`: numbers of dead letters that leave the queue with this; those whose
+    event is among `delivered` leave it by themselves. `departed`: customers whom the source says it deleted.
+    `intended`: what is about to be sent and would change what the destination holds, or that it could not recognise as a
+    repeat; it stays noted until its key is among `delivered` or `withdrawn` (refused, or never sent).
     """
 
     partition: int
@@ -277,7 +209,8 @@ class Store(Protocol):
 
         `origin` is stored when the partition is made, and kept from then on.
 
-        Raises StateError while the window before it is not done, so that nothing between the two can be left out.
+        Raises StateError while the window before it is not done, or when the next one starts after that ended, so that
+        nothing between the two can be left out.
         """
         ...
 
@@ -303,7 +236,10 @@ class Store(Protocol):
         ...
 
     def trace(self, keys: Iterable[bytes]) -> list[Trace]:
-        """Every delivery of these keys to any destination, oldest first, by looking through the whole ledger."""
+        """Every delivery of these keys to any destination, oldest first, by looking through the whole ledger.
+
+        Of a key that was delivered again to the same destination, `compact` keeps the last delivery only.
+        """
         ...
 
     def strike(self, keys: Iterable[bytes]) -> int:
@@ -311,7 +247,10 @@ class Store(Protocol):
         ...
 
     def forget(self, source: str, destination: str, family: str, before: Instant) -> int:
-        """Drop the entries of entities created before an instant, and remember that instant; returns how many went."""
+        """Drop the entries of entities created before an instant, and remember that instant; returns how many went.
+
+        Whole days go: those of the instant's own day stay until the next one.
+        """
         ...
 
     def forgotten_before(self, source: str, destination: str, family: str) -> Instant | None:
@@ -319,7 +258,10 @@ class Store(Protocol):
         ...
 
     def compact(self, *, seconds_max: float) -> int:
-        """Put small ledger rows of one day together, for so long at most; returns how many rows that saved."""
+        """Put small ledger rows of one day together, for so long at most; returns how many rows that saved.
+
+        May be called at any time, also while a run is open; each step is a transaction of its own.
+        """
         ...
 
     def ledger_size(self) -> LedgerSize:
@@ -327,7 +269,7 @@ class Store(Protocol):
         ...
 
     def doubts(self, source: str, destination: str, places: Iterable[bytes]) -> dict[bytes, LedgerEntry]:
-        """Which of these ledger keys were about to be sent, and have no outcome."""
+        """Which of these ledger keys were about to be sent, and have no outcome: what was last held there is not known."""
         ...
 
     def settle_doubts(self, numbers: Iterable[int]) -> int:
@@ -370,14 +312,17 @@ class Store(Protocol):
         ...
 
     def tally(self, run_id: int) -> tuple[int, int]:
-        """How many ledger entries and dead letters the file holds of one run, counted from the rows themselves."""
+        """How many ledger entries and dead letters one run has written, counted from the rows themselves.
+
+        Rows that were packed, replaced or taken out since are counted by the file's triggers as they go.
+        """
         ...
 
-    def dead_letters(self, wanted: LetterFilter = LetterFilter(), *, limit: int = 100) -> list[StoredDeadLetter]:
+    def dead_letters(self, wanted: LetterFilter = EVERY_LETTER, *, limit: int = 100) -> list[StoredDeadLetter]:
         """Dead letters, the last written first."""
         ...
 
-    def letter_numbers(self, wanted: LetterFilter = LetterFilter(), *, limit: int | None = None) -> list[int]:
+    def letter_numbers(self, wanted: LetterFilter = EVERY_LETTER, *, limit: int | None = None) -> list[int]:
         """The numbers of what `dead_letters` would give, without reading records and events; `limit` None: all."""
         ...
 
@@ -385,7 +330,7 @@ class Store(Protocol):
         """One dead letter by its number."""
         ...
 
-    def dead_letter_reasons(self, wanted: LetterFilter = LetterFilter()) -> dict[tuple[str, str, str], int]:
+    def dead_letter_reasons(self, wanted: LetterFilter = EVERY_LETTER) -> dict[tuple[str, str, str], int]:
         """(stream, event name or "", reason) -> how many are in the queue."""
         ...
 

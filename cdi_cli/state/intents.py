@@ -1,8 +1,8 @@
-"""Intents: what is about to be sent to a destination that cannot recognise a repeat, written before it is sent.
+"""Intents: what is about to be sent, written before it is sent, where not knowing its outcome would do harm.
 
-An intent leaves with the outcome of its event. One that is still there in a later run is a doubt: the process died, or the
-answer was lost, between the sending and the outcome. It carries what the ledger needs, so that a person can decide that the
-event did arrive.
+That is what would change what the destination holds of something, and everything that goes to a destination which cannot
+recognise a repeat. An intent leaves with the outcome of its event. One that is still there in a later run is a doubt: the
+process died, or the answer was lost, between the sending and the outcome. It carries what the ledger would get.
 """
 
 from __future__ import annotations

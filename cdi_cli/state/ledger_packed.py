@@ -25,7 +25,10 @@ CONTENT_BYTES = 8
 ENTRY_BYTES = KEY_BYTES + CONTENT_BYTES
 ENTRY = struct.Struct(f"{KEY_BYTES}s{CONTENT_BYTES}s")
 ENTRIES_MAX = 256
-"""Entries in a row: one byte tells their runs apart; the figures for other sizes are in benchmarks/README.md."""
+"""Entries in a row. One byte tells their runs apart, and most rows fill one page and a part of another, which rows share.
+
+With 128, a row has a page for itself: 44 bytes of the file an entry instead of 26, and look-ups are no quicker.
+"""
 ENTRIES_NEW = 192
 """Entries in a row that is made: with room for what comes later."""
 _RUN_BYTES = 4

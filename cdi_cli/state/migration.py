@@ -5,7 +5,6 @@ reads; `tests/golden/state/` keeps one of each.
 
 Schema 1 -> 2: runs know their plan; each dead letter gets its place, and of several in one place the newest is kept. Letters
 of schema 1 do not say what they stand for exactly, so none is equal to a later one: the next run writes it anew.
-Schema 2 -> 3: room for intents.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from hashlib import blake2b
 from typing import Any
 
 from cdi_cli.state.dead_letters import UPSERT
-from cdi_cli.state.schema import ADDED_IN_2, ADDED_IN_3, REMADE_IN_2, SCHEMA_VERSION
+from cdi_cli.state.schema import ADDED_IN_2, REMADE_IN_2, SCHEMA_VERSION
 
 _OF_CONTENT = re.compile(r"(cdi:.*):\d+-[0-9a-f]{16}")
 """The id of an event that repeats with its content ends in version and digest; its place is that of the id without them."""
@@ -50,10 +49,7 @@ def migrate(db: sqlite3.Connection, version: int) -> None:
     try:
         db.execute("BEGIN IMMEDIATE")
         try:
-            if version < 2:
-                _from_1_to_2(db)
-            for statement in _statements(ADDED_IN_3):
-                db.execute(statement)
+            _from_1_to_2(db)
             db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
             db.execute("COMMIT")
         except BaseException:

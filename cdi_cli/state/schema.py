@@ -14,7 +14,7 @@ SQLite, WAL, `application_id` "cdi1", `user_version` = SCHEMA_VERSION. Tables:
     dead_letters   one row for each place in the queue; see `dead_letters.py`
     erased         hashed names of people about whom nothing is sent; see `people.py`
     departures     customers deleted in their source
-    intents        what is being sent to a destination that cannot recognise a repeat; see `intents.py`
+    intents        what is being sent and has no outcome yet; see `intents.py`
 
 `crc` columns protect what SQLite's pages, which have no checksum, do not. A new file is built under another name and moved
 into place whole, so that a file of zero bytes is never one of ours. Older schemas are brought here by `migration.py`.
@@ -34,7 +34,7 @@ from cdi_cli.state.failures import RESTORE, damaged
 from cdi_cli.state.files import make_private_file, sync_folder
 
 APPLICATION_ID = int.from_bytes(b"cdi1", "big")
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 2
 OLDEST_VERSION = 1
 TEXT_CHARACTERS_MAX = 500
 
@@ -64,7 +64,7 @@ CREATE TRIGGER dead_letter_replaced AFTER UPDATE OF run_id ON dead_letters WHEN 
   UPDATE runs SET letters_gone = letters_gone + old.times_in_run WHERE id = old.run_id;
 END;
 """
-ADDED_IN_2 = """
+_ADDED = """
 CREATE INDEX ledger_by_run ON ledger (run_id);
 CREATE TRIGGER ledger_row_left AFTER DELETE ON ledger BEGIN
   UPDATE runs SET entries_gone = entries_gone + length(old.entries) / 24 WHERE id = old.run_id;
@@ -85,7 +85,7 @@ CREATE TABLE departures (
   subjects BLOB NOT NULL, noted_at TEXT NOT NULL, crc INTEGER NOT NULL, UNIQUE (source, name)
 );
 """
-ADDED_IN_3 = intents.TABLE
+ADDED_IN_2 = _ADDED + intents.TABLE
 REMADE_IN_2 = _RUNS + _LETTERS
 _TABLES = f"""
 CREATE TABLE writer (
@@ -124,7 +124,6 @@ CREATE TABLE ledger (
 CREATE INDEX ledger_by_time ON ledger (scope_id, day, last_ms, first_ms);
 {_LETTERS}
 {ADDED_IN_2}
-{ADDED_IN_3}
 INSERT INTO writer (id, epoch, is_clean) VALUES (1, 0, 1);
 """  # noqa: S608 - constants only
 

@@ -206,9 +206,14 @@ class SqliteStore:
 
     def compact(self, *, seconds_max: float) -> int:
         """Put small ledger rows of one day together, for so long at most; returns how many rows that saved."""
+        deadline = self._clock.monotonic() + seconds_max
         with self._reader.use() as db:
             days = ledger_compact.candidates(db)
-        return self._pack(days, self._clock.monotonic() + seconds_max)
+        return self._pack(filter(self._is_worth_packing, days), deadline)
+
+    def _is_worth_packing(self, day: tuple[int, int]) -> bool:
+        with self._reader.use() as db:
+            return ledger_compact.is_worth_it(db, *day)
 
     def _pack(self, days: Iterable[tuple[int, int]], deadline: float | None = None) -> int:
         """Pack these (scope, day), one step to a transaction; returns how many rows that saved."""

@@ -206,7 +206,7 @@ def test_a_dry_run_estimates_at_the_given_rate(project: CliProject) -> None:
     assert summary["is_dry_run"] is True
     estimate = summary["estimate"]
     assert (estimate["events"], estimate["source_pages"], estimate["batches"]) == (187, 6, 12)
-    assert (estimate["events_per_second"], estimate["seconds_at_rate"]) == (10.0, 18.5)
+    assert (estimate["events_per_second"], estimate["seconds_at_rate"]) == (10.0, 18.7)
     assert estimate["users_are_exact"] is True
 
 

@@ -245,4 +245,4 @@ async def test_the_check_reads_scopes_and_project() -> None:
     assert ", ".join(project["languages"]) in line.detail
     assert ", ".join(project["currencies"]) in line.detail
     scopes = {check.name for check in checks if check.name.startswith("scope of")}
-    assert {f"scope of {stream}" for stream in STREAMS} <= scopes
+    assert {f"scope of {stream.replace('-', '_')}" for stream in STREAMS} <= scopes

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from vcr.request import Request
 
@@ -44,8 +44,8 @@ MADE_ANEW = {"sentAt": "2026-01-01T00:00:00.000Z", "version": "0"}
 """Parts of our own JSON requests that differ from run to run."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_LIST = re.compile(r"(%20in%20%28)((?:%22[^%]*%22(?:%2C%20)?)+)")
-"""Ids inside an encoded `in (...)`: they come of a set, so their order says nothing and is made the same each time."""
+_LIST = re.compile(r"(%20in%20%28)((?:%22(?:(?!%22).)*%22(?:%2C%20)?)+)")
+"""Ids or SKUs inside an encoded `in (...)`: their order says nothing and is made the same each time."""
 _SCRUBBED_ID = re.compile(r"[0-9a-f]{8}-cd1c-4000-8000-0{12}")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -77,13 +77,17 @@ class Scrubber:
                 uri = placeholder + uri.removeprefix(real)
                 break
         uri = _ID.sub(lambda match: self._id(match.group()), uri)
-        request.uri = _LIST.sub(lambda match: match[1] + "%2C%20".join(sorted(match[2].split("%2C%20"))), uri)
+        request.uri = _LIST.sub(lambda match: match[1] + self._listed(match[2]), uri)
         headers = {name.lower(): value for name, value in dict(request.headers).items()}
         request.body = self._request_body(request.body or b"", headers)
         request.headers = {name: value for name, value in headers.items() if name in REQUEST_HEADERS}
         if "authorization" in headers:
             request.headers["authorization"] = f"{headers['authorization'].partition(' ')[0]} {MASK}"
         return request
+
+    def _listed(self, encoded: str) -> str:
+        texts = [unquote(each).strip('"') for each in encoded.split("%2C%20")]
+        return "%2C%20".join(sorted(quote(f'"{self.text("", text)}"', safe="") for text in texts))
 
     def response(self, response: dict[str, Any]) -> dict[str, Any]:
         """The answer as it is written: few headers, inflated and scrubbed body."""

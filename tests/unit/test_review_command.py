@@ -45,6 +45,8 @@ class Desk:
             settings=SimpleNamespace(
                 state=state,
                 pipelines={"main": SimpleNamespace(source="shop", destinations=tuple(destinations), workers=2)},
+                metrics_file=None,
+                notify=None,
             ),
             stream_names=lambda _source: ["orders"],
             config_flag="",

@@ -10,7 +10,9 @@ from sandbox_client import SandboxClient
 
 from cdi_cli.clock import Instant
 from cdi_cli.sandbox import SandboxOptions, SandboxThread
+from cdi_cli.sandbox.clock import SandboxClock
 from cdi_cli.sandbox.commercetools.mutate import MutationError
+from cdi_cli.sandbox.commercetools.shop import Shop
 from cdi_cli.sandbox.live import live
 
 Document = dict[str, Any]
@@ -146,3 +148,17 @@ def test_the_journal_holds_every_write(sandbox: SandboxThread) -> None:
     assert len(entries) == 3
     assert '"record":null' in entries[-1]
     assert placed.json()[0]["id"] in entries[-1]
+
+
+def test_a_change_builds_on_the_newest_state_whether_held_or_not() -> None:
+    """A write that is still held never hides a newer one that is visible already: no change is lost."""
+    shop = Shop(clock=SandboxClock(), project={})
+    order = shop.add("orders", {"orderState": "Open"})
+    shop.update("orders", order["id"], {"a": 1}, hold=True)
+    shop.update("orders", order["id"], {"b": 2})
+    shop.update("orders", order["id"], {"orderState": "Cancelled"})
+    shop.release()
+
+    last = shop.document("orders", order["id"])
+
+    assert (last["version"], last["orderState"], last["a"], last["b"]) == (4, "Cancelled", 1, 2)

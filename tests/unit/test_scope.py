@@ -7,7 +7,7 @@ from typing import Any
 from doubles import order
 
 from cdi_cli.clock import Instant, Window, parse_instant
-from cdi_cli.commerce import Customer, Money, Refund
+from cdi_cli.commerce import Customer, Money, Refund, Shipment
 from cdi_cli.events import LifecycleSettings, Occurrence, occurrences
 from cdi_cli.pipeline.scope import Scope
 
@@ -51,6 +51,18 @@ def test_a_refund_made_today_on_an_old_order_is_news() -> None:
     verdicts = {one.kind: verdict(SYNC, one) for one in occurrences(old, LifecycleSettings())}
 
     assert verdicts == {"order.completed": "before_first_sight", "order.refunded": None}
+
+
+def test_what_may_have_happened_long_ago_is_no_news() -> None:
+    """A cancellation or shipment without a time of its own, of an order that nobody was told of, is left out."""
+    old = order(1, created_at=OLD, updated_at=NEW, is_cancelled=True, shipments=(Shipment(None, NEW),))
+    dated = order(2, created_at=OLD, is_cancelled=True, cancelled_at=NEW, shipments=(Shipment("parcel", NEW),))
+
+    of_old = {one.kind: verdict(SYNC, one) for one in occurrences(old, LifecycleSettings())}
+    of_dated = {one.kind: verdict(SYNC, one) for one in occurrences(dated, LifecycleSettings())}
+
+    assert of_old == dict.fromkeys(("order.completed", "order.fulfilled", "order.cancelled"), "before_first_sight")
+    assert of_dated == {"order.completed": "before_first_sight", "order.fulfilled": None, "order.cancelled": None}
 
 
 def test_an_imported_order_is_news_by_its_creation() -> None:

@@ -102,11 +102,13 @@ class Shop:
 
     def latest(self, kind: str, record_id: str) -> Document:
         """The newest version of a record as objects, be it visible yet or not; raises KeyError if there is none."""
-        waiting = [record for _due, held, record in self._pending if held == kind and record.id == record_id]
-        record = waiting[-1] if waiting else self._collections[kind].get(record_id)
-        if record is None:
+        states = [record for _due, held, record in self._pending if held == kind and record.id == record_id]
+        visible = self._collections[kind].get(record_id)
+        if visible is not None:
+            states.append(visible)
+        if not states:
             raise KeyError(record_id)
-        return record.document()
+        return max(states, key=lambda record: record.version).document()
 
     def documents(self, kind: str) -> list[Document]:
         """All visible records of a kind as objects, in the order in which they came."""
