@@ -34,7 +34,7 @@ INVALID_TOKEN = (
 )
 SCOPES = (
     "view_orders:shop view_customers:shop view_payments:shop view_products:shop view_discount_codes:shop "
-    "view_customer_groups:shop view_project_settings:shop"
+    "view_customer_groups:shop view_standalone_prices:shop view_project_settings:shop"
 )
 
 
@@ -152,6 +152,8 @@ class StubProject:
 _KEYSET = re.compile(r'\((\w+) > "([^"]+)" or \((\w+) = "([^"]+)" and id > "([^"]+)"\)\) and (\w+) < "([^"]+)"')
 _WINDOW = re.compile(r'(\w+) >= "([^"]+)" and (\w+) < "([^"]+)"')
 _IN = re.compile(r'id in \((("[^"]+"(, )?)+)\)')
+_SKUS = re.compile(r'sku in \((("[^"]+"(, )?)+)\)')
+_SOLD = re.compile(r'masterVariant\(sku in \((("[^"]+"(, )?)+)\)\) or variants\(sku in \(.*\)\)')
 _PAID = re.compile(r'paymentInfo\(payments\(id in \((("[^"]+"(, )?)+)\)\)\)')
 _AFTER = re.compile(r'id > "([^"]+)"')
 
@@ -168,6 +170,11 @@ def _holds(where: str, row: dict[str, Any], ranks: dict[str, int]) -> bool:
         return bool(wanted & {payment["id"] for payment in row.get("paymentInfo", {}).get("payments", [])})
     if match := _IN.fullmatch(where):
         return row["id"] in json.loads(f"[{match[1]}]")
+    if match := _SKUS.fullmatch(where):
+        return row["sku"] in json.loads(f"[{match[1]}]")
+    if match := _SOLD.fullmatch(where):
+        variants = (row.get("masterVariant", {}), *row.get("variants", []))
+        return not {variant.get("sku") for variant in variants}.isdisjoint(json.loads(f"[{match[1]}]"))
     if match := _AFTER.fullmatch(where):
         return ranks[row["id"]] > ranks[match[1]]
     raise AssertionError(f"the stub does not know this predicate: {where}")

@@ -7,7 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from cdi_cli.clock import Instant
-from cdi_cli.commerce import Address, Cart, Consent, Customer, LineItem, Money, Order, Refund, Shipment
+from cdi_cli.commerce import (
+    Address,
+    Cart,
+    Consent,
+    Customer,
+    LineItem,
+    Money,
+    Order,
+    Product,
+    ProductTexts,
+    Refund,
+    Shipment,
+)
 from cdi_cli.data import data_folder
 from cdi_cli.events.lifecycle import KINDS, Occurrence
 from cdi_cli.plan import EventRule, compile_plan, load_plan
@@ -169,6 +181,40 @@ def a_refund() -> Refund:
 def a_shipment() -> Shipment:
     """A delivery with a tracking number."""
     return Shipment(id="parcel-1", at=AT, carrier="DHL", tracking_number="JD01", lines=(a_line(),))
+
+
+def a_product(**changes: Any) -> Product:
+    """A variant in which every field that the default plan maps has a value."""
+    fields: dict[str, Any] = {
+        "id": "SKU-1",
+        "version": 7,
+        "created_at": AT,
+        "updated_at": AT,
+        "product_id": "shirt",
+        "group": "shirt",
+        "name": "Shirt",
+        "description": "A shirt of linen",
+        "sku": "SKU-1",
+        "brand": "Acme",
+        "categories": ("Clothes > Shirts", "Sale"),
+        "prices": {"EUR": euro(1999), "JPY": Money(3200, "JPY", 0)},
+        "original_prices": {"EUR": euro(2499), "JPY": Money(3200, "JPY", 0)},
+        "is_in_stock": True,
+        "stock_count": 12,
+        "url": "https://shop.example/en/p/shirt",
+        "image_url": "https://shop.example/i/1.jpg",
+        "images": ("https://shop.example/i/1.jpg", "https://shop.example/i/2.jpg"),
+        "attributes": {"colour": "red", "weight": 1.5, "organic": True},
+        "locales": {
+            "de-DE": ProductTexts(
+                name="Hemd",
+                url="https://shop.example/de/p/hemd",
+                categories=("Kleidung > Hemden",),
+                attributes={"colour": "rot", "weight": 1.5, "organic": True},
+            )
+        },
+    }
+    return Product(**{**fields, **changes})
 
 
 def occurrence(kind: str, **subjects: Any) -> Occurrence:

@@ -194,6 +194,7 @@ def test_consent_that_was_not_given_is_the_reason(tmp_path: Path) -> None:
         CliProject(tmp_path, sandbox, pipeline="require_consent: [Advertising]") as made,
     ):
         sandbox.shop.update("orders", made.order["id"], {"custom": None})
+        sandbox.shop.update("customers", canary.CUSTOMER_ID, {"custom": None})
         made.backfill()
 
         view = shown(made, "order", "CANARY-1")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plan_tools import a_cart, a_full_customer, a_full_order, a_refund, a_shipment, occurrence
+from plan_tools import a_cart, a_full_customer, a_full_order, a_product, a_refund, a_shipment, occurrence
 
 from cdi_cli.plan import compile_plan, load_plan
 
@@ -27,6 +27,7 @@ SUBJECTS: dict[str, dict[str, Any]] = {
     "order.cancelled": {"order": a_full_order()},
     "order.refunded": {"order": a_full_order(), "refund": a_refund()},
     "order.fulfilled": {"order": a_full_order(), "shipment": a_shipment()},
+    "product.snapshot": {"product": a_product()},
 }
 
 

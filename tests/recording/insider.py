@@ -89,6 +89,7 @@ def _account(endpoint: str, catalog_endpoint: str, partner: str, tokens: tuple[s
         "endpoint": endpoint,
         "catalog_endpoint": catalog_endpoint,
         "locales": ["en_US", "de_DE"],
+        "item_id": "product_id",
     }
     places = {f"{catalog_endpoint}/v2": f"{CATALOG_PLACE}/v2", endpoint: PLACE}
     return Account(settings, dict(zip(("INSIDER_TOKEN", "INSIDER_CATALOG_TOKEN"), tokens, strict=True)), Scrubber(places))

@@ -29,6 +29,7 @@ async def test_check_of_a_good_project_is_all_well() -> None:
         "scope of orders",
         "scope of payments",
         "scope of products",
+        "scope of product_deletions",
         "messages",
         "project",
         "clock",
@@ -49,6 +50,8 @@ async def test_check_names_missing_scopes_and_too_broad_ones() -> None:
     assert by_name["scope of products"].is_ok
     assert "lookups.product_categories: false" in (by_name["scope of look-up product_categories"].hint or "")
     assert "scope of look-up discount_codes" not in by_name
+    assert by_name["scope of look-up standalone_prices"].is_ok
+    assert "lookups.standalone_prices: false" in (by_name["scope of look-up standalone_prices"].hint or "")
     async with opened(StubProject(scope="manage_project:shop")) as source:
         checks = await source.check()
     assert all(check.is_ok for check in checks)

@@ -9,12 +9,14 @@ import msgspec
 import pytest
 from commercetools_stub import sample
 
-from cdi_cli.commerce import Cart, Consent, Customer, Money, Order, Product
+from cdi_cli.clock import Instant
+from cdi_cli.commerce import Cart, Consent, Customer, Money, Order
 from cdi_cli.sources.commercetools.carts import cart_of
 from cdi_cli.sources.commercetools.customers import customer_of
 from cdi_cli.sources.commercetools.money import money
 from cdi_cli.sources.commercetools.orders import order_of
-from cdi_cli.sources.commercetools.products import product_of
+from cdi_cli.sources.commercetools.prices import Market
+from cdi_cli.sources.commercetools.products import Offer, products_of
 from cdi_cli.sources.commercetools.reading import attempt, scrubbed
 from cdi_cli.sources.commercetools.records import CartRecord, Cents, CustomerRecord, OrderRecord
 from cdi_cli.sources.commercetools.records_products import ProductRecord
@@ -65,11 +67,12 @@ def test_recorded_samples_are_read() -> None:
     assert (cart.state, cart.is_checkout, cart.total) == ("Active", False, euros(0))
     customer = customer_of(msgspec.json.decode(json.dumps(sample("customer")), type=CustomerRecord), KNOWN, Consent())
     assert (customer.email, customer.first_name) == ("johndoe@example.com", "John")
-    product = product_of(msgspec.json.decode(json.dumps(sample("product")), type=ProductRecord), SHOP, {})
-    assert isinstance(product, Product)
-    assert (product.name, product.price, product.sku) == (
+    offer = Offer(Instant("2026-06-01T00:00:00.000Z"), Market())
+    record = msgspec.json.decode(json.dumps(sample("product")), type=ProductRecord)
+    (product,) = products_of(record, SHOP, (), lambda _locale: {}, offer)
+    assert (product.name, product.prices, product.sku) == (
         "MB PREMIUM TECH T",
-        euros(10000),
+        {"EUR": euros(10000)},
         "sku_MB_PREMIUM_TECH_T_variant1_1369226795424",
     )
 
@@ -282,30 +285,6 @@ def test_cart_with_only_a_country_is_no_checkout() -> None:
     assert cart(shippingAddress={"country": "DE"}).country == "DE"
     assert cart(shippingAddress={"country": "DE", "postalCode": "10115"}).is_checkout
     assert cart(customerEmail="a@example.com").is_checkout
-
-
-def test_modular_product_has_no_variant() -> None:
-    """A project that keeps variants apart serves products without price and stock."""
-    record = sample("product")
-    del record["masterData"]["current"]["masterVariant"]
-    record["masterData"]["published"] = False
-    product = product_of(msgspec.json.decode(json.dumps(record), type=ProductRecord), SHOP, {})
-    assert (product.price, product.sku, product.is_in_stock, product.is_published) == (None, None, None, False)
-
-
-def test_product_price_is_one_for_everyone() -> None:
-    """Prices for a customer group or channel are passed over, and a product discount is taken off."""
-    record = sample("product")
-    variant = record["masterData"]["current"]["masterVariant"]
-    variant["prices"] = [
-        {"id": "1", "value": cents(100), "customerGroup": {"typeId": "customer-group", "id": "g"}},
-        {"id": "2", "value": cents(200), "channel": {"typeId": "channel", "id": "c"}},
-        {"id": "3", "value": cents(900), "discounted": {"value": cents(700)}},
-    ]
-    variant["availability"] = {"channels": {"c": {"isOnStock": False}, "d": {"isOnStock": True}}}
-    categories = {"cf6d790a-f027-4f46-9a2b-4bc9a31066fb": "Tech > T"}
-    product = product_of(msgspec.json.decode(json.dumps(record), type=ProductRecord), SHOP, categories)
-    assert (product.price, product.is_in_stock, product.categories) == (euros(700), True, ("Tech > T",))
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,10 @@ def test_unknown_region_lists_all_and_suggests() -> None:
         {"region": REGIONS[0], "product_url_template": "https://shop.example.com/p"},
         {"region": REGIONS[0], "product_url_template": "https://shop.example.com/{name}"},
         {"region": REGIONS[0], "product_url_template": "https://shop.example.com/{slug"},
+        {"region": REGIONS[0], "locales": ["de_DE"]},
+        {"region": REGIONS[0], "currencies": ["euro"]},
+        {"region": REGIONS[0], "price_country": "Germany"},
+        {"region": REGIONS[0], "price_country": {"EUR": "Germany"}},
         {"region": REGIONS[0], "unknown": 1},
     ],
 )
@@ -81,6 +85,13 @@ def test_source_is_found_by_name() -> None:
     """The folder alone makes the source known, with its streams in reading order."""
     spec = sources.load("commercetools")
     assert "commercetools" in sources.names()
-    assert spec.names == ["deletions", "customers", "carts", "orders", "payments", "products"]
+    assert spec.names == ["deletions", "customers", "carts", "orders", "payments", "products", "product_deletions"]
     assert [stream.name for stream in spec.streams if stream.is_default] == ["customers", "carts", "orders"]
     assert {"password", "token", "interfaceInteractions"} <= spec.denied_fields
+
+
+def test_prices_are_of_one_country_or_of_one_for_each_currency() -> None:
+    """Without a country only prices for all countries are told."""
+    assert made(region=REGIONS[0]).price_countries == {}
+    assert made(region=REGIONS[0], price_country="DE").price_countries == {"": "DE"}
+    assert made(region=REGIONS[0], price_country={"EUR": "DE", "USD": "US"}).price_countries == {"EUR": "DE", "USD": "US"}

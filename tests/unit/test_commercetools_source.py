@@ -283,7 +283,7 @@ async def test_customers_and_products_are_read() -> None:
     record["masterData"]["current"]["categories"] = [{"typeId": "category", "id": "leaf"}]
     async with opened(project) as source:
         ((customer,),) = await source.read("customers", raw(sample("customer")))
-        ((product,),) = await source.read("products", raw(record))
+        ((product, *_),) = await source.read("products", raw(record))
     assert isinstance(customer, Customer)
     assert isinstance(product, Product)
     assert product.categories == ("Clothes > Shirts",)

@@ -10,7 +10,7 @@ from segment_events import AT, WRITE_KEY, destination, event
 
 from cdi_cli import __version__
 from cdi_cli.clock import Instant
-from cdi_cli.destinations import DestinationContext, Rejected
+from cdi_cli.destinations import DestinationContext, Filtered, Rejected
 from cdi_cli.destinations.segment.destination import SegmentDestination
 from cdi_cli.destinations.segment.encode import EVENT_BYTES_MAX, Encoder
 from cdi_cli.secrets import Secret
@@ -32,6 +32,13 @@ def decoded(segment: SegmentDestination, **changes: Any) -> dict[str, Any]:
     found = json.loads(encoded)
     assert isinstance(found, dict)
     return found
+
+
+def test_products_are_filtered(segment: SegmentDestination) -> None:
+    """Segment has no catalogue, and no event without a person."""
+    one = event(kind="product.snapshot", family="product", user_id=None, anonymous_id=None)
+
+    assert segment.encode(one) == Filtered("no_catalogue")
 
 
 def test_a_track_event_has_the_documented_form(segment: SegmentDestination) -> None:

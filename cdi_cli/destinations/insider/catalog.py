@@ -6,7 +6,9 @@
 | has prices and stock only | `update`: the rest stays, a product that Insider does not know is an error |
 | is not published | `update`: no stock, passive; a catalogue forgets nothing |
 
-`item_id` is the id that the events' `product_id` has. Texts that are too long for Insider are cut.
+`item_id` is what the events' `product_id` is: the variant's SKU, or else the product's id, of which there is then one record
+for all its variants. What `attributes` holds stands among the record's own fields or in `product_attributes`. Texts that are
+too long for Insider are cut.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cdi_cli.destinations.insider.lines import LEVELS
+from cdi_cli.destinations.insider.lines import LEVELS, item_id_of
 from cdi_cli.destinations.insider.names import locale_code, snake
 from cdi_cli.destinations.insider.settings import InsiderSettings
 from cdi_cli.destinations.insider.values import Refusal, amount, leaves
@@ -47,10 +49,7 @@ _INCOMPLETE = "insider_product_incomplete"
 def records(event: Event, settings: InsiderSettings) -> tuple[str, list[dict[str, Any]]]:
     """The catalogue's call for a product (`ingest` or `update`) and its records; raises Refusal where one is impossible."""
     product = event.properties
-    item_id = event.entity_id
-    if settings.item_id == "sku":
-        sku = product.get("sku")
-        item_id = sku if isinstance(sku, str) else ""
+    item_id = item_id_of(product, settings) or event.entity_id
     if not item_id or len(item_id) > ITEM_ID_MAX:
         raise Refusal("insider_item_id_invalid", f"the product's id is empty or longer than {ITEM_ID_MAX} characters")
     heads = [{"item_id": item_id, "locale": locale} for locale in settings.locales]
@@ -92,7 +91,10 @@ def _merged(product: Mapping[str, Any], locale: str) -> dict[str, Any]:
 def _of_locale(product: Mapping[str, Any], settings: InsiderSettings) -> dict[str, Any]:
     record: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
-    for path, value in leaves({name: value for name, value in product.items() if name not in _CONSUMED}):
+    for place, value in leaves({name: value for name, value in product.items() if name not in _CONSUMED}):
+        path = place.removeprefix("attributes.")
+        if path in record:
+            continue
         if path in TEXTS_MAX and isinstance(value, str):
             record[path] = value[: TEXTS_MAX[path]]
         elif path in ("url", "image_url") and isinstance(value, str):

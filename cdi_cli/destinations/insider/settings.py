@@ -85,7 +85,8 @@ class InsiderSettings(ConnectorSettings):
         None, description="Address that Insider tells of errors which it finds after it has answered"
     )
     item_id: Literal["product_id", "sku"] = Field(
-        "product_id", description="What identifies a product, in the catalogue and in events alike"
+        "sku",
+        description="What identifies a product, in the catalogue and in events alike; by `product_id` its variants are one",
     )
     locales: list[Locale] = Field(
         default_factory=list, description="Locales of the catalogue, spelt as in its settings (`en_US`); products need them"

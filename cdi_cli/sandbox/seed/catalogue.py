@@ -199,7 +199,8 @@ def _small_kinds(catalogue: Catalogue, dice: Dice, start_ms: int) -> None:
     ]
     apart = [product for number, product in enumerate(catalogue.products, 1) if is_standalone(number)]
     priced = [(variant.sku, product.euro_cents) for product in apart for variant in product.variants]
-    catalogue.documents["standalone-prices"] += standalone_prices(priced, start_ms)
+    of_others = [each for each in catalogue.documents["standalone-prices"] if each["sku"] not in dict(priced)]
+    catalogue.documents["standalone-prices"] = of_others + standalone_prices(priced, start_ms)
     codes = [
         {
             **_base(dice, start_ms),
