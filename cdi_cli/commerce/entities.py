@@ -194,7 +194,10 @@ class Cart(msgspec.Struct, frozen=True, gc=False):
 
 
 class Product(msgspec.Struct, frozen=True, gc=False):
-    """A product of the catalogue as published now; `categories` are names from root to leaf, joined by " > "."""
+    """A product of the catalogue as published now; `categories` are names from root to leaf, joined by " > ".
+
+    `store`: key of the store whose name, price and address these are, where a platform keeps them per store.
+    """
 
     id: str
     version: int
@@ -210,6 +213,7 @@ class Product(msgspec.Struct, frozen=True, gc=False):
     is_in_stock: bool | None = None
     url: str | None = None
     image_url: str | None = None
+    store: str | None = None
 
 
 Entity = Order | Customer | Cart | Product

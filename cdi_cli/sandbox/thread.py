@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from cdi_cli.sandbox.app import Sandbox
 from cdi_cli.sandbox.http_server import HttpServer, LoggedRequest
 from cdi_cli.sandbox.options import SandboxOptions
+
+if TYPE_CHECKING:
+    from cdi_cli.sandbox.commercetools.auth import TokenOffice
+    from cdi_cli.sandbox.commercetools.shop import Shop
+    from cdi_cli.sandbox.magento.system import MagentoSystem
+    from cdi_cli.sandbox.segment.inbox import Inbox
 
 _READY_SECONDS = 30.0
 
@@ -17,17 +23,15 @@ _READY_SECONDS = 30.0
 class SandboxThread:
     """`with SandboxThread(options) as sandbox:` serves until the block ends; everything inside is open to the test.
 
-    `url`, `shop` (records, writes, mid-walk hooks), `segment` (applied, dropped, duplicates, requests, rules), `faults`,
-    `tokens` (revocation), `clock` (advance), `requests` (the log). All may be used while the server runs.
+    `url`, `shop` (records of commercetools, writes, mid-walk hooks), `tokens` (theirs, revocation), `magento` (its records
+    and switches), `segment` (applied, dropped, duplicates, requests, rules), `faults`, `clock` (advance), `requests` (the
+    log). All may be used while the server runs.
     """
 
     def __init__(self, options: SandboxOptions | None = None) -> None:
         self.options = options or SandboxOptions()
         self.sandbox = Sandbox(self.options)
-        self.shop = self.sandbox.shop
-        self.segment = self.sandbox.segment
         self.faults = self.sandbox.faults
-        self.tokens = self.sandbox.tokens
         self.clock = self.sandbox.clock
         self.url = ""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -35,6 +39,26 @@ class SandboxThread:
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="cdi-sandbox", daemon=True)
+
+    @property
+    def shop(self) -> Shop:
+        """The data of the simulated commercetools project."""
+        return self.sandbox.shop
+
+    @property
+    def tokens(self) -> TokenOffice:
+        """The access tokens of the simulated commercetools project."""
+        return self.sandbox.tokens
+
+    @property
+    def magento(self) -> MagentoSystem:
+        """The simulated Magento shop."""
+        return self.sandbox.magento
+
+    @property
+    def segment(self) -> Inbox:
+        """What the simulated Segment workspace received."""
+        return self.sandbox.segment
 
     @property
     def requests(self) -> list[LoggedRequest]:

@@ -27,14 +27,16 @@ class Stream:
     """A kind of record a source offers.
 
     `family` is the entity that its events belong to (`customer`, `order`, `cart`, `product`). `by_creation`,
-    `by_change`: whether it can be windowed so. `is_default`: read when a pipeline names no streams. `scope`: the
-    permission that reading needs, as the platform writes it.
+    `by_change`: whether it can be windowed so. `by_reconcile`: whether records change without their modification time
+    telling it, so that they are worth reading again now and then. `is_default`: read when a pipeline names no streams.
+    `scope`: the permission that reading needs, as the platform writes it.
     """
 
     name: str
     family: str
     by_creation: bool = True
     by_change: bool = True
+    by_reconcile: bool = False
     is_default: bool = True
     scope: str = ""
     description: str = ""
@@ -131,6 +133,9 @@ class Source(Protocol):
 
     def pages(self, stream: str, window: Window, cursor: Cursor | None, *, by: str = "created") -> AsyncIterator[Page]:
         """Read a window from `cursor` (None: its start) to its end, page by page, `by` "created" or "modified".
+
+        "reconcile", where the stream offers it, goes by creation too but reads whole records in their present state; what
+        did not change is found out by the ledger.
 
         Raises AuthError, TransientError (retries are over), RefusedError, ProtocolError; a record that cannot be read is
         never a reason to raise. Every window ends with a page whose `is_last` is true.

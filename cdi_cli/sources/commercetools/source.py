@@ -11,9 +11,9 @@ from cdi_cli.clock import SYSTEM_CLOCK, Clock, Instant, Window
 from cdi_cli.errors import RefusedError, ScopeError, TooLargeError
 from cdi_cli.http import HttpClient, HttpLimits, RetryPolicy
 from cdi_cli.sources._base import Cursor, Page, Reading, SourceContext
+from cdi_cli.sources._consent import ConsentReader
 from cdi_cli.sources.commercetools.check import PROJECT, Project, run_checks
 from cdi_cli.sources.commercetools.client import Ask, Client, SlowAnswerError
-from cdi_cli.sources.commercetools.consent import ConsentReader
 from cdi_cli.sources.commercetools.paging import Envelope, PageSize, Total, Walk, cursor_of, page_params, predicate
 from cdi_cli.sources.commercetools.reading import Reader, scrubbed
 from cdi_cli.sources.commercetools.references import References
