@@ -24,6 +24,7 @@ from cdi_cli._http_gzip import gzip
 from cdi_cli._http_retry import AttemptFailedError
 from cdi_cli._http_types import TRANSIENT_STATUSES, HttpLimits, Response, RetryPolicy, checked_host, is_loopback
 from cdi_cli.errors import RefusedError, TransientError
+from cdi_cli.secrets import Secret
 
 if TYPE_CHECKING:
     from cdi_cli._http_transport import Transport
@@ -77,7 +78,7 @@ class HttpClient:
     async def request(
         self,
         method: str,
-        url: str,
+        url: str | Secret,
         *,
         what: str,
         headers: Headers = {},  # noqa: B006 - never changed
@@ -88,18 +89,20 @@ class HttpClient:
     ) -> Response:
         """Send until there is an answer that is not transient, and return it; the caller judges its status.
 
-        `params` are added to the URL's query. `accept(response)` may raise TransientError or ProtocolError to have the
-        request repeated, AttemptFailedError to choose the pause too; its last error is what is raised in the end. Raises
-        TransientError when retries are over, RefusedError for a redirect, TooLargeError for a body over
-        `decoded_bytes_max`, StoppedError for TLS that cannot be trusted, ConfigError for an unencrypted or impossible URL.
+        A URL that is a secret itself (a webhook's) is given as one. `params` are added to the URL's query.
+        `accept(response)` may raise TransientError or ProtocolError to have the request repeated, AttemptFailedError to
+        choose the pause too; its last error is what is raised in the end. Raises TransientError when retries are over,
+        RefusedError for a redirect, TooLargeError for a body over `decoded_bytes_max`, StoppedError for TLS that cannot be
+        trusted, ConfigError for an unencrypted or impossible URL.
         """
         import stamina
 
         from cdi_cli._http_retry import Schedule
 
-        parts = urlsplit(url)
+        plain_url = url.reveal() if isinstance(url, Secret) else url
+        parts = urlsplit(plain_url)
         host = checked_host(f"{parts.scheme}://{parts.netloc}")
-        address = _with_params(url, params)
+        address = _with_params(plain_url, params)
         policy = retry or self._retry
         schedule = Schedule(policy, self._on_retry, self._on_wait)
         try:

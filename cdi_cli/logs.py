@@ -4,6 +4,10 @@
 
 Redaction happens in the formatter of the root handler, so that what other libraries log passes through it too. One record is
 one line, bounded in length. httpx and httpcore are held at WARNING: their INFO lines carry full URLs.
+
+Inside `run_context` every line, whoever wrote it, tells of which run it is:
+
+    {"at": ..., "message": "...", "run": 7, "pipeline": "main", "destination": "segment"}
 """
 
 from __future__ import annotations
@@ -12,6 +16,9 @@ import json
 import logging
 import os
 import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +30,9 @@ from cdi_cli.secrets import REDACTOR
 MESSAGE_CHARACTERS_MAX = 4_000
 _NOISY = ("httpx", "httpcore", "stamina", "asyncio")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+_ABOUT: ContextVar[Mapping[str, int | str]] = ContextVar("cdi_run")
+"""What every line of this context says beside its message; tasks and `asyncio.to_thread` inherit it."""
 
 # Without a log file nothing is written: not even by the standard library's handler of last resort, which prints warnings.
 logging.getLogger("cdi").addHandler(logging.NullHandler())
@@ -60,6 +70,22 @@ def stop() -> None:
         handler.close()
 
 
+@contextmanager
+def run_context(*, run_id: int | None = None, pipeline: str | None = None, destination: str | None = None) -> Iterator[None]:
+    """Within the block every log line carries `run`, `pipeline` and `destination`, also those of other libraries.
+
+    Blocks may be nested: what an inner one does not name stays as the outer one says, so that a pipeline can be named before
+    its run has a number. Tasks started inside inherit it; two runs side by side in two tasks do not see each other's.
+    """
+    named: dict[str, int | str | None] = {"run": run_id, "pipeline": pipeline, "destination": destination}
+    about = {**_ABOUT.get({}), **{name: value for name, value in named.items() if value is not None}}
+    token = _ABOUT.set(about)
+    try:
+        yield
+    finally:
+        _ABOUT.reset(token)
+
+
 class JsonFormatter(logging.Formatter):
     """A record as one line of JSON, redacted; what was given as `extra=` stands beside the message."""
 
@@ -70,6 +96,8 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": _bounded(record.getMessage()),
+            # A handler formats where the record is made, so this is the context of the line, not of the handler.
+            **_ABOUT.get({}),
         }
         fields |= {name: _plain(value) for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:

@@ -45,7 +45,7 @@ HOMES = {
     "pydantic_core": {"config", "sources", "destinations", "pipeline", "cli"},
     "msgspec": FOLDERS | FOUNDATION,
 }
-REVEALERS = {"secrets", "config", "sources", "destinations"}
+REVEALERS = {"secrets", "config", "http", "sources", "destinations"}
 SANDBOX_MAY_IMPORT = {"", "clock", "errors", "sandbox"}
 
 

@@ -75,6 +75,7 @@ class StubProject:
     scope: str = SCOPES
     expires_in: int = 172_800
     date: str | None = None
+    messages: dict[str, Any] | None = None
     rows_max: Callable[[str], int | None] = lambda _resource: None
     mints: int = 0
     revoked: set[str] = field(default_factory=set)
@@ -100,6 +101,8 @@ class StubProject:
             return await answer(401, INVALID_TOKEN)(writer, request)
         if resource == "project":
             body = {"key": "shop", "name": "Shop", "languages": ["de", "en"], "currencies": ["EUR"]}
+            if self.messages is not None:
+                body["messages"] = self.messages
             return await self._reply(writer, 200, body)
         limit = int(query["limit"][0])
         cap = self.rows_max(resource)

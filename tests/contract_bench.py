@@ -20,9 +20,11 @@ from cdi_cli.clock import Window
 from cdi_cli.commerce import Cart, Customer, Order, Product
 from cdi_cli.destinations import Destination, DestinationContext, DestinationSpec
 from cdi_cli.errors import CdiError
-from cdi_cli.sources import Cursor, Page, Source, SourceContext, SourceSpec
+from cdi_cli.sources import Cursor, Departed, Page, Source, SourceContext, SourceSpec
 
 ENTITIES: dict[str, type] = {"customer": Customer, "order": Order, "cart": Cart, "product": Product}
+SAYINGS: tuple[type, ...] = (*ENTITIES.values(), Departed)
+"""What a readable record can come to: something that events are made of, or that a customer is gone."""
 _STREAMS = [(name, stream) for name in sources.names() for stream in sources.load(name).streams]
 
 each_source = pytest.mark.parametrize("_source_name", sources.names(), indirect=True)

@@ -14,7 +14,7 @@ from cdi_cli.clock import SYSTEM_CLOCK, Instant, Window, parse_instant
 from cdi_cli.commerce import Money, Order
 from cdi_cli.destinations import ACCEPTED, Limits, Outcome, Rejected
 from cdi_cli.events import Event
-from cdi_cli.sources import Cursor, Page, Reading, Unreadable
+from cdi_cli.sources import FOUND_MAX, Cursor, FindBy, Page, Reading, Unreadable
 
 LIMITS = Limits(
     batch_events=10, batch_bytes=20_000, event_bytes=8_000, overhead_bytes=100, events_per_second=1e9, in_flight=3
@@ -50,6 +50,7 @@ class FakeSource:
     broken: frozenset[int] = frozenset()
     delay_seconds: float = 0.0
     pages_read: int = 0
+    now: Instant | None = None
     on_page: Callable[[int], None] = field(default=lambda _number: None)
 
     async def check(self) -> list[Check]:
@@ -57,8 +58,8 @@ class FakeSource:
         return []
 
     async def server_now(self) -> Instant:
-        """The clock of this machine."""
-        return SYSTEM_CLOCK.instant()
+        """The shop's clock: this machine's, unless it is set."""
+        return self.now or SYSTEM_CLOCK.instant()
 
     async def count(self, stream: str, window: Window) -> int | None:
         """Exact."""
@@ -66,16 +67,16 @@ class FakeSource:
 
     async def pages(self, stream: str, window: Window, cursor: Cursor | None, *, by: str = "created") -> AsyncIterator[Page]:
         """The window's orders after the cursor."""
-        rows = self._in(window)
+        rows = self._in(window, by)
         after = tuple(msgspec.json.decode(cursor)) if cursor else ("", "")
-        rows = [row for row in rows if (row.created_at, row.id) > after]
+        rows = [row for row in rows if (_time(row, by), row.id) > after]
         for start in range(0, max(len(rows), 1), self.page_size):
             self.pages_read += 1
             self.on_page(self.pages_read)
             if self.delay_seconds:
                 await asyncio.sleep(self.delay_seconds)
             part = rows[start : start + self.page_size]
-            last = (part[-1].created_at, part[-1].id) if part else after
+            last = (_time(part[-1], by), part[-1].id) if part else after
             yield Page(
                 [msgspec.json.encode(row) for row in part],
                 Cursor(msgspec.json.encode(last).decode()),
@@ -92,6 +93,10 @@ class FakeSource:
             return Unreadable("unreadable_record", "total: expected a number", row.id)
         return row
 
+    async def find(self, stream: str, by: FindBy, value: str) -> list[bytes]:
+        """The orders with this id, number, customer or e-mail."""
+        return [msgspec.json.encode(row) for row in self.orders if getattr(row, by) == value][:FOUND_MAX]
+
     def scrub(self, stream: str, record: bytes) -> bytes | None:
         """Nothing to hide."""
         return record
@@ -99,8 +104,13 @@ class FakeSource:
     async def close(self) -> None:
         """Nothing to close."""
 
-    def _in(self, window: Window) -> list[Order]:
-        return sorted((row for row in self.orders if row.created_at in window), key=lambda row: (row.created_at, row.id))
+    def _in(self, window: Window, by: str = "created") -> list[Order]:
+        rows = [row for row in self.orders if _time(row, by) in window]
+        return sorted(rows, key=lambda row: (_time(row, by), row.id))
+
+
+def _time(row: Order, by: str) -> str:
+    return row.updated_at if by == "modified" else row.created_at
 
 
 @dataclass
@@ -109,6 +119,7 @@ class FakeDestination:
 
     limits: Limits = LIMITS
     refused: frozenset[str] = frozenset()
+    refuses: Callable[[dict[str, Any]], bool] = field(default=lambda _message: False)
     script: Callable[[int, list[bytes]], None] = field(default=lambda _number, _events: None)
     delay_seconds: float = 0.0
     requests: int = 0
@@ -140,7 +151,7 @@ class FakeDestination:
             outcomes: list[Outcome] = []
             for encoded in events:
                 message = msgspec.json.decode(encoded)
-                if message["messageId"] in self.refused:
+                if message["messageId"] in self.refused or self.refuses(message):
                     outcomes.append(Rejected("refused", "the destination will not take it"))
                 else:
                     self.accepted.append(message)

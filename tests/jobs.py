@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -11,7 +12,7 @@ from typing import Any
 
 from doubles import FakeDestination, FakeSource, order
 
-from cdi_cli.clock import Instant, Window, parse_instant
+from cdi_cli.clock import SYSTEM_CLOCK, Clock, Instant, Window, parse_instant, to_datetime
 from cdi_cli.commerce import Money, Order, Refund
 from cdi_cli.config.types import ConnectorSettings
 from cdi_cli.errors import CdiError
@@ -21,6 +22,7 @@ from cdi_cli.pipeline.opening import Opened
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.pipeline.report import Report
 from cdi_cli.pipeline.stop import Stop
+from cdi_cli.pipeline.sync import SyncRequest, run_sync
 from cdi_cli.plan import CompiledPlan, compile_plan, load_plan
 from cdi_cli.sources import SourceSpec, Stream
 from cdi_cli.state import open_store
@@ -80,6 +82,7 @@ def opened(source: FakeSource, destination: FakeDestination, **changes: Any) -> 
     return Opened(**(values | changes))
 
 
+SYNC_REQUEST = SyncRequest(rate=1e9)
 REQUEST = Request(SINCE, UNTIL, "test window", workers=3, rate=1e9)
 
 
@@ -101,6 +104,24 @@ async def backfill(
 def run(state: Path, source: FakeSource, destination: FakeDestination, **options: Any) -> tuple[Report, CdiError | None]:
     """The same, for tests and children that have no event loop."""
     return asyncio.run(backfill(state, source, destination, **options))
+
+
+async def sync(
+    state: Path,
+    source: FakeSource,
+    destination: FakeDestination,
+    *,
+    request: SyncRequest = SYNC_REQUEST,
+    stop: Stop | None = None,
+    wrap: Callable[[Any], Any] = lambda store: store,
+    monotonic: Callable[[], float] = time.monotonic,
+    **changes: Any,
+) -> tuple[Report, CdiError | None]:
+    """One delta sync on the checkpoint file `state`; this machine's clock shows what the shop's does."""
+    clock = Clock(now=lambda: to_datetime(source.now or SYSTEM_CLOCK.instant()), monotonic=monotonic)
+    with open_store(state, clock=clock) as store:
+        shop, progress = opened(source, destination, **changes), Progress()
+        return await run_sync(shop, wrap(store), request, progress, stop or Stop(), clock=clock)
 
 
 def resumed() -> Request:

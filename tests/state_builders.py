@@ -62,6 +62,8 @@ def letter(number: int = 0, **other: object) -> DeadLetter:
         "violations": (("revenue", "required", "revenue is missing"),),
         "record": b'{"id":"order-%d"}' % number,
         "event": b'{"type":"track"}',
+        "place": blake2b(b"letter-%d" % number, digest_size=16).digest(),
+        "digest": number.to_bytes(8, "big"),
     }
     return DeadLetter(**{**values, **other})  # type: ignore[arg-type]
 

@@ -20,14 +20,23 @@ from cdi_cli.cli import (
     config,
     demo,
     dlq,
+    dlq_drop,
+    dlq_explain,
+    dlq_export,
+    dlq_replay,
+    erase,
     init,
+    ledger,
     plan_diff,
     plan_export,
     plan_impact,
     plan_import,
     plan_schema,
+    runs,
     sandbox,
+    schedule,
     status,
+    sync,
     validate,
 )
 
@@ -81,7 +90,8 @@ app = _group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 config_app = _group("Show the settings and their JSON Schema")
-dlq_app = _group("Look at dead letters: what could not be delivered, and why")
+dlq_app = _group("Explain what could not be delivered, and send it again")
+ledger_app = _group("Look into the memory of what was sent")
 plan_app = _group("Work on the tracking plan")
 sandbox_app = _group("Run simulated platforms on this machine")
 
@@ -105,10 +115,23 @@ app.command("init", short_help="Make a new project")(init.init)
 app.command("check", short_help="Test settings, plan, secrets and both sides")(check.check)
 app.command("validate", short_help="Check the plan, its mapping, fixtures or events")(validate.validate)
 app.command("backfill", short_help="Send a window of history, once")(backfill.backfill)
+app.command("sync", short_help="Send what changed since the last sync")(sync.sync)
+app.command("schedule", short_help="Print a unit for cron, systemd and others")(schedule.schedule)
+app.command("runs", short_help="Show the history of runs")(runs.runs)
 app.command("status", short_help="Show how far each pipeline is")(status.status)
 app.add_typer(dlq_app, name="dlq")
 dlq_app.command("list", short_help="List dead letters")(dlq.list_)
-dlq_app.command("show", short_help="Explain one dead letter")(dlq.show)
+dlq_app.command("show", short_help="Show dead letters whole")(dlq.show)
+dlq_app.command("explain", short_help="Explain what failed and what to do next")(dlq_explain.explain)
+dlq_app.command("recheck", short_help="Tell which would pass now")(dlq_replay.recheck)
+dlq_app.command("replay", short_help="Send them by the present plan")(dlq_replay.replay)
+dlq_app.command("drop", short_help="Give dead letters up for good")(dlq_drop.drop)
+dlq_app.command("export", short_help="Write them to a file for other programs")(dlq_export.export)
+app.add_typer(ledger_app, name="ledger")
+ledger_app.command("show", short_help="Show what was sent for one entity or event")(ledger.show)
+ledger_app.command("size", short_help="Show how large the ledger is")(ledger.size)
+ledger_app.command("compact", short_help="Put small rows of the ledger together")(ledger.compact)
+app.command("erase", short_help="Forget a person, here and at the destinations")(erase.erase)
 app.add_typer(config_app, name="config")
 config_app.command("show", short_help="Print the effective settings")(config.show)
 config_app.command("schema", short_help="Print the JSON Schema of a settings file")(config.schema)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from cdi_cli.cli import output
+from cdi_cli.cli.afterwards import tell
 from cdi_cli.cli.closing import print_report, report_json, say
 from cdi_cli.cli.display import display, duration
 from cdi_cli.cli.errors import print_error
@@ -16,12 +17,15 @@ from cdi_cli.cli.when import parse_when, parse_zone
 from cdi_cli.clock import SYSTEM_CLOCK
 from cdi_cli.config.problems import suggestion
 from cdi_cli.errors import CdiError, ConfigError, ExitCode, StateError
-from cdi_cli.pipeline.backfill import Hooks, Request, run_backfill
+from cdi_cli.pipeline.backfill import Request, run_backfill
 from cdi_cli.pipeline.dry import DryDestination, DryStore, UserCounter
+from cdi_cli.pipeline.figures import figures_of
 from cdi_cli.pipeline.opening import Opened, open_pipeline
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.pipeline.report import Report, exit_code
 from cdi_cli.pipeline.stop import Stop, on_signals
+from cdi_cli.pipeline.sync import COMPACT_SECONDS_MAX
+from cdi_cli.pipeline.work import Hooks
 from cdi_cli.secrets import REDACTOR
 from cdi_cli.state import open_store
 
@@ -70,6 +74,11 @@ def run(project: Project, options: Options) -> ExitCode:
         if request.mode == "resume":
             names = _unfinished(store, options.pipeline, names)
         outcomes, prevented = _each(project, options, request, names, store)
+        if not options.is_dry:
+            now = SYSTEM_CLOCK.instant()
+            if all(error is None for _, error, _ in outcomes):
+                store.compact(seconds_max=COMPACT_SECONDS_MAX)
+            tell(project, store, [figures_of(one, exit_code(one.books, error), now, error) for one, error, _ in outcomes])
     if options.is_json:
         reports = [report_json(report, **more) for report, _, more in outcomes]
         output.print_json(reports[0] if len(reports) == 1 else reports)

@@ -18,6 +18,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, StringConstraints
 
+from cdi_cli.config.durations import Duration, at_least
+from cdi_cli.config.types import SecretReference
+
 SLUG_PATTERN = r"^[a-z0-9_-]{1,64}$"
 CATEGORY_PATTERN = r"^\S(.{0,32}\S)?$"
 FIELD_PATTERN = r"^[^.\s]+(\.[^.\s]+)*$"
@@ -79,6 +82,43 @@ class LifecyclePolicy(_Part):
     off: tuple[str, ...] = Field(default=(), description="Kinds that make no event at all, for example order.updated")
 
 
+class SyncPolicy(_Part):
+    """How a delta sync reads by modification time; the source's own values when absent."""
+
+    overlap: Duration | None = Field(
+        default=None, description="How far each sync reads back behind the last one, for example 5m"
+    )
+    settle: Duration | None = Field(
+        default=None,
+        description="How long a change may take to become visible; what is younger is left to the next sync",
+    )
+
+
+class BreakerPolicy(_Part):
+    """When a run stops itself because too much of what it makes is rejected, before that fills the dead letters."""
+
+    rejected_share_max: float = Field(default=0.2, gt=0, le=1, description="Share of rejected events that stops the run")
+    rejected_min: int = Field(default=100, ge=1, description="Rejected events before that share counts")
+
+
+class LedgerPolicy(_Part):
+    """What the ledger of deliveries keeps."""
+
+    keep: Annotated[Duration, at_least(86_400)] | None = Field(
+        default=None,
+        description="Forget what was sent for orders and carts created longer ago, for example 1825d; they are then never "
+        "sent again. Kept for ever when absent",
+    )
+
+
+class NotifyPolicy(_Part):
+    """Who is told when a run fails and when runs go well again."""
+
+    webhook: SecretReference = Field(
+        description="Address that gets a JSON message with a `text`, as Slack and others take it"
+    )
+
+
 class PipelineSettings(_Part):
     """One way of the data: from one source to one or more destinations."""
 
@@ -103,6 +143,8 @@ class PipelineSettings(_Part):
         description='Own id per event name, shared with a storefront: {Order Completed: "{entity_number}-order-completed"}',
     )
     workers: int = Field(default=4, ge=1, le=64, description="Partitions read at the same time")
+    sync: SyncPolicy = Field(default=SyncPolicy(), description="How a delta sync reads")
+    breaker: BreakerPolicy = Field(default=BreakerPolicy(), description="When a run stops itself")
 
 
 class Connector(BaseModel):
@@ -122,6 +164,11 @@ class Settings(_Part):
     plan: Path | None = Field(default=None, description="Folder of the tracking plan; the built-in plan when absent")
     state: Path = Field(default=STATE_DEFAULT, description="The checkpoint file")
     log: LogSettings | None = Field(default=None, description="Structured log")
+    ledger: LedgerPolicy = Field(default=LedgerPolicy(), description="The memory of what was delivered")
+    metrics_file: Path | None = Field(
+        default=None, description="File that every run's figures are written to, in Prometheus' text format"
+    )
+    notify: NotifyPolicy | None = Field(default=None, description="Who is told when runs fail, and when they recover")
     sources: dict[Slug, Connector] = Field(min_length=1, description="Platforms that data is pulled from, by name")
     destinations: dict[Slug, Connector] = Field(min_length=1, description="Products that events are sent to, by name")
     pipelines: dict[Slug, PipelineSettings] = Field(min_length=1, description="Which source feeds which destinations")

@@ -10,8 +10,10 @@ from cdi_cli.destinations._base import (
     Destination,
     DestinationContext,
     DestinationSpec,
+    ErasureRequest,
     Limits,
     Outcome,
+    Person,
     Rejected,
 )
 from cdi_cli.registry import find, find_names
@@ -22,8 +24,10 @@ __all__ = [
     "Destination",
     "DestinationContext",
     "DestinationSpec",
+    "ErasureRequest",
     "Limits",
     "Outcome",
+    "Person",
     "Rejected",
     "load",
     "names",

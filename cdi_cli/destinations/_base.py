@@ -65,6 +65,28 @@ class DestinationContext:
     on_retry: Callable[[float], None] = field(default=lambda _seconds: None)
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone to be forgotten, as the destination knows them: the ids that events about them carried."""
+
+    user_ids: tuple[str, ...] = ()
+    anonymous_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureRequest:
+    """A call to the destination's own deletion API, for a person to make: `title` says what it does, `needs` what it takes.
+
+    `body` is the JSON to send. `needs` names a credential or setting that cdi does not hold, and where to find it.
+    """
+
+    title: str
+    method: str
+    url: str
+    body: dict[str, Any] | None = None
+    needs: str = ""
+
+
 class Destination(Protocol):
     """An open destination. Made by `DestinationSpec.open`; used by one event loop; `close()` is always awaited."""
 
@@ -98,7 +120,8 @@ class DestinationSpec:
     `is_idempotent`: a repeat with the same event id does no harm. `settings` is its pydantic model (a subclass of
     `config.types.ConnectorSettings`), `open` makes a `Destination` of settings and context. `judge` makes of settings (None:
     defaults) a function that says why an event would be refused, without a secret: what `encode` would say; None where the
-    destination cannot tell.
+    destination cannot tell. `erasure` makes of settings and a person the requests that make the product forget them; None
+    where it has no such API.
     """
 
     name: str
@@ -107,3 +130,4 @@ class DestinationSpec:
     open: Callable[[Any, DestinationContext], Destination]
     is_idempotent: bool
     judge: Callable[[Any], Callable[[Event], Rejected | None]] | None = None
+    erasure: Callable[[Any, Person], list[ErasureRequest]] | None = None

@@ -53,8 +53,11 @@ class EventBuilder:
         number = getattr(entity, "number", None)
         identifier = event_id(self._ids, **made_of, discriminator=discriminator, entity_number=number)
         place = identifier
-        if kind.repeats == "content":
-            place = event_id(self._ids, **made_of, discriminator="", entity_number=number)
+        whole = None
+        if kind.repeats == "content" or (kind.has_whole and discriminator):
+            whole = event_id(self._ids, **made_of, discriminator="", entity_number=number)
+        if kind.repeats == "content" and whole is not None:
+            place = whole
         return Event(
             id=identifier,
             kind=kind.name,
@@ -71,6 +74,7 @@ class EventBuilder:
             created_at=entity.created_at,
             key=key_of(place),
             content=content,
+            whole_key=key_of(whole) if whole is not None and kind.has_whole else None,
         )
 
     def context(self, entity: Order | Customer | Cart, *, is_guest: bool) -> dict[str, Any]:

@@ -19,6 +19,7 @@ class Event(msgspec.Struct, gc=False):
     destinations). `at` is business time. `family`, `entity_id`, `created_at` say which entity it belongs to and when that
     was created. `key` (16 bytes) is where the ledger keeps it: one place per event id, and for a
     kind that repeats with its content one place for all of them, which holds the last `content` (8 bytes) delivered.
+    `whole_key`: where the ledger would keep the same said of the whole entity, where that makes a part's event needless.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Event(msgspec.Struct, gc=False):
     created_at: Instant
     key: bytes
     content: bytes
+    whole_key: bytes | None = None
 
     def message(self) -> dict[str, Any]:
         """The event as a Segment-spec message: for people, previews and dead letters, not for the hot path."""

@@ -21,13 +21,15 @@ class Kind:
     """One thing that can happen: which entities its mapping may name, and how often it happens.
 
     `repeats`: "once" per entity; "each" once per part of it (a refund, a shipment), whose id is the discriminator;
-    "content" again whenever the mapped content changes, the content hash is then the discriminator.
+    "content" again whenever the mapped content changes, the content hash is then the discriminator. `has_whole`: one without
+    a discriminator speaks for the whole entity, and parts that become known later say nothing new.
     """
 
     name: str
     subjects: dict[str, type]
     repeats: Literal["once", "each", "content"]
     description: str
+    has_whole: bool = False
 
     @property
     def family(self) -> str:
@@ -45,7 +47,7 @@ KINDS: dict[str, Kind] = {
         Kind("order.updated", {"order": Order}, "content", "A completed order changed its content"),
         Kind("order.cancelled", {"order": Order}, "once", "An order was cancelled"),
         Kind("order.refunded", {"order": Order, "refund": Refund}, "each", "Money of an order went back"),
-        Kind("order.fulfilled", {"order": Order, "shipment": Shipment}, "each", "Goods of an order were shipped"),
+        Kind("order.fulfilled", {"order": Order, "shipment": Shipment}, "each", "Goods of an order were shipped", True),
     )
 }
 
@@ -58,13 +60,20 @@ class LifecycleSettings(msgspec.Struct, frozen=True):
 
 
 class Occurrence(msgspec.Struct, frozen=True, gc=False):
-    """Something that happened to an entity; `subjects` are the values that the mapping may read, by name."""
+    """Something that happened to an entity; `subjects` are the values that the mapping may read, by name.
+
+    `reached_at`: when the state that makes this happen was reached, where that is later than its business time `at` and is
+    known (an order is completed as of the day it was placed, though it was paid a week later). `is_dated`: the platform
+    keeps the time; without it `at` is when the record last changed, which says nothing about when this happened.
+    """
 
     kind: str
     at: Instant
     entity: Entity
     subjects: dict[str, Any]
     discriminator: str = ""
+    reached_at: Instant | None = None
+    is_dated: bool = True
 
 
 def occurrences(entity: Entity, settings: LifecycleSettings) -> list[Occurrence]:
@@ -88,13 +97,18 @@ def updated(order: Order) -> Occurrence:
 def _of_order(order: Order, settings: LifecycleSettings) -> Iterator[Occurrence]:
     subjects: dict[str, Any] = {"order": order}
     if _is_completed(order, settings):
-        yield Occurrence("order.completed", order.placed_at, order, subjects)
+        reached_at = order.paid_at if settings.order_completed == "paid" else None
+        yield Occurrence("order.completed", order.placed_at, order, subjects, reached_at=reached_at)
     for shipment in order.shipments:
-        yield Occurrence("order.fulfilled", shipment.at, order, {"order": order, "shipment": shipment}, shipment.id or "")
+        of_shipment = {"order": order, "shipment": shipment}
+        is_dated = shipment.id is not None  # a whole order is only known by its state
+        yield Occurrence("order.fulfilled", shipment.at, order, of_shipment, shipment.id or "", is_dated=is_dated)
     for refund in order.refunds:
         yield Occurrence("order.refunded", refund.at, order, {"order": order, "refund": refund}, refund.id)
     if order.is_cancelled:
-        yield Occurrence("order.cancelled", order.cancelled_at or order.updated_at, order, subjects)
+        cancelled_at = order.cancelled_at
+        is_dated = cancelled_at is not None
+        yield Occurrence("order.cancelled", cancelled_at or order.updated_at, order, subjects, is_dated=is_dated)
 
 
 def _is_completed(order: Order, settings: LifecycleSettings) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from cdi_cli.destinations import Destination, Limits, Outcome, Rejected
 from cdi_cli.errors import RefusedError
+from cdi_cli.pipeline.breaker import Breaker
 from cdi_cli.pipeline.items import Outgoing, add_counts
 from cdi_cli.pipeline.pace import Pacer
 from cdi_cli.pipeline.progress import Progress
@@ -51,6 +52,7 @@ class Deliverer:
         progress: Progress,
         letter: Callable[[str, Outgoing, Rejected], DeadLetter],
         on_settled: Callable[[Sequence[Outgoing]], None] = lambda _items: None,
+        breaker: Breaker | None = None,
     ) -> None:
         self._destination = destination
         self._settler = settler
@@ -58,6 +60,7 @@ class Deliverer:
         self._progress = progress
         self._letter = letter
         self._on_settled = on_settled
+        self._breaker = breaker or Breaker()
         self._places = asyncio.Semaphore(destination.limits.in_flight)
         self._tasks: set[asyncio.Task[None]] = set()
         self.failure: BaseException | None = None
@@ -90,6 +93,8 @@ class Deliverer:
 
     async def _deliver(self, page: OpenPage, batch: list[Outgoing]) -> None:
         try:
+            if changes := [item.entry() for item in batch if item.is_change]:
+                await self._settler.intend(page, changes)
             outcomes = await self._outcomes(page, batch)
             await self._settle(page, batch, outcomes)
             self._on_settled(batch)
@@ -152,15 +157,18 @@ class Deliverer:
         delivered: list[LedgerEntry] = []
         dead: list[DeadLetter] = []
         counts: Counts = {}
+        withdrawn: list[bytes] = []
         for item, outcome in zip(batch, outcomes, strict=True):
             key: CountKey = (page.stream, item.event.name, "delivered", "")
             if isinstance(outcome, Rejected):
                 dead.append(self._letter(page.stream, item, outcome))
                 key = (page.stream, item.event.name, "rejected", outcome.reason)
+                withdrawn += [item.event.key] if item.is_change else []
             else:
                 delivered.append(item.entry())
             counts[key] = counts.get(key, 0) + 1
-        await self._settler.batch(page, delivered, dead, counts)
+        self._breaker.note(0, len(dead))
+        await self._settler.batch(page, delivered, dead, counts, withdrawn)
 
     def _raise_failure(self) -> None:
         if self.failure is not None:

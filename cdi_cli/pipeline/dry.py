@@ -16,7 +16,7 @@ from cdi_cli.clock import SYSTEM_CLOCK, Instant
 from cdi_cli.destinations import ACCEPTED, Destination, Outcome, Rejected
 from cdi_cli.events import Event
 from cdi_cli.pipeline.items import Outgoing, add_counts
-from cdi_cli.state._base import Counts, Job, JobSpec, Partition, Settlement, Store
+from cdi_cli.state._base import Counts, Job, JobKind, JobSpec, KnownLetter, LedgerEntry, Partition, Settlement, Store
 
 
 class DryDestination:
@@ -54,7 +54,7 @@ class DryStore:
         self._entries = 0
         self._letters = 0
 
-    def find_job(self, _pipeline: str, _destination: str) -> Job | None:
+    def find_job(self, _pipeline: str, _destination: str, _kind: JobKind = "backfill") -> Job | None:
         """None: a dry run always looks at the whole window."""
         return None
 
@@ -67,12 +67,30 @@ class DryStore:
         """The partitions as they stand."""
         return list(self._partitions.values())
 
-    def start_run(self, _job_id: int) -> int:
+    def start_run(self, _job_id: int, *, plan_version: str | None = None) -> int:  # noqa: ARG002 - the contract's
         """Always 0."""
         return 0
 
-    def end_run(self, _run_id: int, *, status: str, exit_code: int) -> None:
+    def end_run(
+        self, _run_id: int, *, status: str, exit_code: int, lag_seconds: float | None = None, message: str | None = None
+    ) -> None:
         """Nothing to record."""
+
+    def letters(self, source: str, destination: str, places: Iterable[bytes]) -> Mapping[bytes, KnownLetter]:
+        """What the real queue holds; nothing where there is none."""
+        return self._ledger.letters(source, destination, places) if self._ledger else {}
+
+    def doubts(self, source: str, destination: str, places: Iterable[bytes]) -> Mapping[bytes, LedgerEntry]:
+        """What is in doubt there; nothing where there is no checkpoint file."""
+        return self._ledger.doubts(source, destination, places) if self._ledger else {}
+
+    def forgotten_before(self, source: str, destination: str, family: str) -> Instant | None:
+        """What the real ledger has forgotten; nothing where there is none."""
+        return self._ledger.forgotten_before(source, destination, family) if self._ledger else None
+
+    def erased(self, source: str) -> frozenset[bytes]:
+        """Whom the real store knows as erased; nobody where there is none."""
+        return self._ledger.erased(source) if self._ledger else frozenset()
 
     def settle(self, _run_id: int, settlements: Iterable[Settlement]) -> None:
         """Count what a real store would write."""

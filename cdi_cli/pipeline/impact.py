@@ -27,7 +27,7 @@ from cdi_cli.pipeline.partition import GROUP_RECORDS, groups
 from cdi_cli.pipeline.project import Project
 from cdi_cli.pipeline.shaping import consent_fields, lifecycle_of
 from cdi_cli.plan import CompiledPlan
-from cdi_cli.sources import Nothing, Source, SourceContext, Unreadable
+from cdi_cli.sources import Departed, Nothing, Source, SourceContext, Unreadable
 from cdi_cli.state._base import Store
 
 LETTERS_MAX = 2_000
@@ -120,7 +120,7 @@ class ImpactStudy:
             for origin, reading in origins(record, found):
                 if isinstance(reading, Unreadable):
                     line.unreadable += 1
-                elif not isinstance(reading, Nothing):
+                elif not isinstance(reading, Nothing | Departed):
                     seen_at = f"{line.name} {reading.id}"
                     for occurrence in occurrences(reading, self._lifecycle):
                         made += [(each, seen_at) for each in self._baseline.events(occurrence, origin)]

@@ -18,7 +18,7 @@ from cdi_cli.commerce import Order
 from cdi_cli.events import KINDS, Event, LifecycleSettings, occurrences, updated
 from cdi_cli.pipeline.impact_map import PlanMapper, origins, passed
 from cdi_cli.pipeline.partition import GROUP_RECORDS
-from cdi_cli.sources import Nothing, Reading, Source, Unreadable
+from cdi_cli.sources import Departed, Nothing, Reading, Source, Unreadable
 from cdi_cli.state._base import StoredDeadLetter
 
 Fate = Literal["passes", "rejected", "unknown"]
@@ -77,7 +77,7 @@ class LetterStudy:
         for origin, reading in origins(record, read):
             if isinstance(reading, Unreadable):
                 return "rejected"
-            if isinstance(reading, Nothing):
+            if isinstance(reading, Nothing | Departed):
                 continue
             happened = occurrences(reading, self._lifecycle)
             if isinstance(reading, Order):

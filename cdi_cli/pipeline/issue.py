@@ -1,16 +1,14 @@
 """Issuing: from a group of records to events that may be sent.
 
-map, as the plan says -> dedupe against the ledger -> check -> consent -> route -> encode. Pure but for one look into the
-ledger; every branch ends in an `Issue`, never in an exception.
+erased people and what is no news out -> map, as the plan says -> dedupe against the ledger -> check -> consent -> route ->
+encode -> dedupe against the dead letters. Pure but for a look into the ledger and the queue; every branch ends in an
+`Issue`, never in an exception.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import msgspec
 
 from cdi_cli.clock import Instant
 from cdi_cli.commerce import Order
@@ -22,26 +20,38 @@ from cdi_cli.events import (
     LifecycleSettings,
     Occurrence,
     changed,
+    customer_subject,
+    email_subject,
     missing_consent,
     occurrences,
+    subjects_of,
     updated,
 )
-from cdi_cli.pipeline.items import Issue, Outgoing
+from cdi_cli.pipeline.erase_letters import mentions
+from cdi_cli.pipeline.items import IN_DEAD_LETTERS, Issue, Outgoing
+from cdi_cli.pipeline.letters import event_letter, kind_letter, record_letter, record_place
+from cdi_cli.pipeline.scope import Scope
 from cdi_cli.plan import CompiledPlan, EventRule, Route, Violation, judge
-from cdi_cli.sources import Joined, Nothing, Reading, Unreadable
-from cdi_cli.state._base import DeadLetter
+from cdi_cli.sources import Departed, Joined, Nothing, Reading, Unreadable
+from cdi_cli.state._base import DeadLetter, Departure, KnownLetter, Stage
 
 Candidate = tuple[Event, EventRule, bytes, Occurrence]
 LookUp = Callable[[str, Mapping[bytes, Instant]], Mapping[bytes, bytes]]
 """(family, event keys with their entity's creation time) -> content of those delivered before."""
+Letters = Callable[[Iterable[bytes]], Mapping[bytes, KnownLetter]]
+"""Places of the dead-letter queue -> what lies there."""
+Doubts = Callable[[Iterable[bytes]], Mapping[bytes, object]]
+"""Event keys -> those of which it is not known what the destination holds, as an earlier run ended while sending them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
     """Turns records into outgoing events for one pipeline and one destination.
 
-    `routes`: how events go to this destination, for those that do not go as they are. `on_their_way`: keys of
-    events issued but not yet settled, which the ledger cannot know; `settled()` takes them out.
+    `routes`: how events go to this destination, for those that do not go as they are. `scope`: what is news (None:
+    everything). `letters`: what the dead-letter queue holds; an equal letter is no news and is not written again, nor its
+    event sent. `erased`: hashed names of people about whom nothing is sent. `on_their_way`: keys of events issued but not
+    yet settled, which the ledger cannot know; `settled()` takes them out.
     """
 
     plan: CompiledPlan
@@ -52,6 +62,10 @@ class Issuer:
     delivered: LookUp
     scrub: Callable[[str, bytes], bytes | None]
     routes: Mapping[str, Route] = field(default_factory=dict)
+    scope: Scope | None = None
+    letters: Letters = field(default=lambda _places: {})
+    doubts: Doubts = field(default=lambda _keys: {})
+    erased: set[bytes] = field(default_factory=set)
     on_their_way: set[bytes] = field(default_factory=set)
 
     def issue(self, stream: str, records: Sequence[bytes], readings: Sequence[list[Reading]]) -> Issue:
@@ -62,17 +76,34 @@ class Issuer:
             before = len(candidates) + issue.total()
             origins = found.records if isinstance(found, Joined) else [read] * len(found)
             for reading, record in zip(found, origins, strict=True):
-                if isinstance(reading, Unreadable):
-                    self._bury_record(issue, stream, record, reading)
-                elif isinstance(reading, Nothing):
-                    issue.count(stream, "", "filtered", reading.reason)
-                else:
-                    for occurrence in occurrences(reading, self.lifecycle):
-                        self._map(issue, candidates, stream, record, occurrence)
+                self._take(issue, candidates, stream, reading, record)
             if len(candidates) + issue.total() == before:
                 issue.count(stream, "", "filtered", "nothing_to_send")
         self._admit(issue, stream, candidates)
+        self._leave_known_letters(issue)
         return issue
+
+    def _take(self, issue: Issue, candidates: list[Candidate], stream: str, reading: Reading, record: bytes) -> None:
+        """One reading of a record: what happened to its entity, or why there is nothing to say."""
+        if isinstance(reading, Unreadable) and self.erased and mentions(record, self.erased):
+            issue.count(stream, "", "filtered", "erased")
+        elif isinstance(reading, Unreadable):
+            letter = record_letter(stream, record, reading, self.scrub)
+            issue.reject(letter, (stream, "", "rejected", reading.reason))
+        elif isinstance(reading, Nothing):
+            issue.count(stream, "", "filtered", reading.reason)
+        elif isinstance(reading, Departed):
+            names = [customer_subject(reading.customer_id), email_subject(reading.email) if reading.email else None]
+            departure = Departure(reading.customer_id, reading.at, tuple(name for name in names if name))
+            issue.departed.append(departure)
+            self.erased.update(departure.subjects)  # for the streams that this run has still to read
+            issue.count(stream, "", "filtered", "customer_deleted")
+        elif self.erased and not self.erased.isdisjoint(subjects_of(reading)):
+            issue.count(stream, "", "filtered", "erased")
+        else:
+            issue.mended.append(record_place(stream, reading.id))
+            for occurrence in occurrences(reading, self.lifecycle):
+                self._map(issue, candidates, stream, record, occurrence)
 
     def settled(self, items: Sequence[Outgoing]) -> None:
         """These events have an outcome that is durably written: from here on the ledger knows them."""
@@ -80,11 +111,17 @@ class Issuer:
 
     def _map(self, issue: Issue, candidates: list[Candidate], stream: str, record: bytes, occurrence: Occurrence) -> None:
         rules = self.plan.rules(occurrence.kind)
-        if not rules:
+        entity = occurrence.entity
+        family = KINDS[occurrence.kind].family
+        reason = self.scope.why_not(family, entity.created_at, occurrence) if self.scope is not None else None
+        if not rules and reason is None:
             self._leave_unplanned(issue, stream, record, occurrence)
         for rule in rules:
             if self.routes and (route := self.routes.get(rule.name)) is not None and not route.is_sent:
                 issue.count(stream, rule.name, "filtered", "not_routed")
+                continue
+            if reason is not None:
+                issue.count(stream, rule.name, "filtered", reason)
                 continue
             properties = rule.map(occurrence, record)
             event = self.builder.build(occurrence, rule.name, rule.type, properties)
@@ -96,6 +133,7 @@ class Issuer:
     def _admit(self, issue: Issue, stream: str, candidates: list[Candidate]) -> None:
         """Drop what was delivered before, and let the rest through check, consent and encoding."""
         known = self._known(candidates)
+        doubts = self._doubts(known)
         seen: set[bytes] = set()
         repeated: list[tuple[bytes, Occurrence, bool]] = []
         for candidate in candidates:
@@ -105,10 +143,15 @@ class Issuer:
                 continue
             seen.add(event.key)
             content = known.get(event.key)
-            if content is None or (KINDS[event.kind].repeats == "content" and content != event.content):
-                self._finish(issue, stream, candidate)
+            if content is None and event.whole_key is not None and event.whole_key in known:
+                issue.count(stream, event.name, "duplicate", "delivered_before")
+                continue
+            is_content = KINDS[event.kind].repeats == "content"
+            if content is None or (is_content and (content != event.content or event.key in doubts)):
+                self._finish(issue, stream, candidate, is_change=content is not None)
                 continue
             issue.count(stream, event.name, "duplicate", "delivered_before")
+            issue.mended.append(event.key)  # a letter about another content of it is out of date
             if event.kind == "order.completed":
                 repeated.append((record, occurrence, content != event.content))
         if repeated and "order.updated" not in self.lifecycle.off:
@@ -117,7 +160,10 @@ class Issuer:
     def _known(self, candidates: list[Candidate]) -> Mapping[bytes, bytes]:
         by_family: dict[str, dict[bytes, Instant]] = {}
         for event, _, _, _ in candidates:
-            by_family.setdefault(event.family, {})[event.key] = event.created_at
+            keys = by_family.setdefault(event.family, {})
+            keys[event.key] = event.created_at
+            if event.whole_key is not None:
+                keys[event.whole_key] = event.created_at
         known: dict[bytes, bytes] = {}
         for family, keys in by_family.items():
             known.update(self.delivered(family, keys))
@@ -135,13 +181,22 @@ class Issuer:
                 self._map(issue, revised, stream, record, updated(occurrence.entity))
                 changed |= {occurrence.entity.id} if has_changed else set()
         known = self._known(revised)
+        doubts = self._doubts([candidate[0].key for candidate in revised])
         for candidate in revised:
             event = candidate[0]
             last = known.get(event.key)
-            if (last != event.content) if last is not None else (event.entity_id in changed):
-                self._finish(issue, stream, candidate)
+            is_other = (last != event.content) if last is not None else (event.entity_id in changed)
+            if is_other or event.key in doubts:
+                self._finish(issue, stream, candidate, is_change=True)
+            else:
+                issue.mended.append(event.key)
 
-    def _finish(self, issue: Issue, stream: str, candidate: Candidate) -> None:
+    def _doubts(self, keys: Collection[bytes]) -> Mapping[bytes, object]:
+        """Of which of these it is not known what the destination holds."""
+        return self.doubts(keys) if keys else {}
+
+    def _finish(self, issue: Issue, stream: str, candidate: Candidate, *, is_change: bool = False) -> None:
+        """Check, judge and encode; `is_change`: the destination may hold another content of the same thing."""
         event, rule, record, _ = candidate
         if event.key in self.on_their_way:
             issue.count(stream, event.name, "duplicate", "same_event_twice")
@@ -157,11 +212,11 @@ class Issuer:
             return
         encoded = self.destination.encode(self._routed(event) if self.routes else event)
         if isinstance(encoded, Rejected):
-            issue.count(stream, event.name, "rejected", encoded.reason)
-            issue.dead.append(self.letter(stream, event, record, encoded))
+            letter = self.letter(stream, event, record, encoded, "encode")
+            issue.reject(letter, (stream, event.name, "rejected", encoded.reason))
             return
         self.on_their_way.add(event.key)
-        issue.outgoing.append(Outgoing(event, encoded, record))
+        issue.outgoing.append(Outgoing(event, encoded, record, stream, is_change))
 
     def _routed(self, event: Event) -> Event:
         """The event as this destination is to get it; the books and the ledger know it by its own name."""
@@ -176,10 +231,10 @@ class Issuer:
         event, rule, record, _ = candidate
         verdict = judge(rule, event.properties, violations)
         if verdict.properties is None:
-            issue.count(stream, event.name, "rejected", "plan_violation")
             rules = tuple((violation.path, violation.rule, violation.message) for violation in violations)
             rejected = Rejected("plan_violation", verdict.blocking[0].message)
-            issue.dead.append(self.letter(stream, event, record, rejected, rules))
+            letter = self.letter(stream, event, record, rejected, "plan", rules)
+            issue.reject(letter, (stream, event.name, "rejected", "plan_violation"))
             return None
         issue.warnings.extend((event.name, f"{violation.path}: {violation.rule}") for violation in verdict.warned)
         issue.warnings.extend((event.name, f"{violation.path}: stripped") for violation in verdict.stripped)
@@ -194,17 +249,33 @@ class Issuer:
         if self.plan.unplanned_events == "ignore":
             issue.count(stream, kind, "filtered", "unplanned_event")
             return
-        issue.count(stream, kind, "rejected", "unplanned_event")
-        issue.dead.append(
-            DeadLetter(
-                stream=stream,
-                reason="unplanned_event",
-                detail=f"the plan has no event with the trigger `{kind}`",
-                entity_id=occurrence.entity.id,
-                event_name=kind,
-                record=self.scrub(stream, record),
-            )
-        )
+        letter = kind_letter(stream, kind, occurrence.entity.id, record, self.scrub)
+        issue.reject(letter, (stream, kind, "rejected", "unplanned_event"))
+
+    def _leave_known_letters(self, issue: Issue) -> None:
+        """What lies in the dead letters as it is now is no news; what the destination refused is not offered again."""
+        places = [item.event.key for item in issue.outgoing]
+        places += [letter.place for letter, _ in issue.rejected]
+        places += issue.mended
+        known = self.letters(places) if places else {}
+        for letter, key in issue.rejected:
+            at_place = known.get(letter.place)
+            if at_place is not None and (at_place.digest, at_place.stage) == (letter.digest, letter.stage):
+                issue.count(key[0], key[1], "duplicate", IN_DEAD_LETTERS)
+            else:
+                issue.dead.append(letter)
+                issue.count(*key)
+        issue.rejected.clear()
+        issue.resolved += [known[place].id for place in issue.mended if place in known]
+        if known:
+            outgoing, issue.outgoing = issue.outgoing, []
+            for item in outgoing:
+                at_place = known.get(item.event.key)
+                if at_place is not None and (at_place.digest, at_place.stage) == (item.event.content, "send"):
+                    self.on_their_way.discard(item.event.key)
+                    issue.count(item.stream, item.event.name, "duplicate", IN_DEAD_LETTERS)
+                else:
+                    issue.outgoing.append(item)
 
     def letter(
         self,
@@ -212,34 +283,8 @@ class Issuer:
         event: Event,
         record: bytes,
         rejected: Rejected,
+        stage: Stage,
         violations: tuple[tuple[str, str, str], ...] = (),
     ) -> DeadLetter:
         """The dead letter of an event that cannot be delivered."""
-        return DeadLetter(
-            stream=stream,
-            reason=rejected.reason,
-            detail=rejected.detail,
-            entity_id=event.entity_id,
-            event_name=event.name,
-            event_id=event.id,
-            violations=violations,
-            record=self.scrub(stream, record),
-            event=encode_message(event.message()),
-        )
-
-    def _bury_record(self, issue: Issue, stream: str, record: bytes, reading: Unreadable) -> None:
-        issue.count(stream, "", "rejected", reading.reason)
-        issue.dead.append(
-            DeadLetter(
-                stream=stream,
-                reason=reading.reason,
-                detail=reading.detail,
-                entity_id=reading.record_id,
-                record=self.scrub(stream, record),
-            )
-        )
-
-
-def encode_message(message: dict[str, Any]) -> bytes:
-    """A message as JSON, for the dead letters."""
-    return msgspec.json.encode(message)
+        return event_letter(stream, event, self.scrub(stream, record), rejected, stage, violations)

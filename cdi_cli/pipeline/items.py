@@ -8,16 +8,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cdi_cli.events import Event
-from cdi_cli.state._base import Counts, DeadLetter, LedgerEntry, OutcomeName
+from cdi_cli.state._base import CountKey, Counts, DeadLetter, Departure, LedgerEntry, OutcomeName
+
+IN_DEAD_LETTERS = "in_dead_letters"
+"""The reason of duplicates that lie in the dead letters exactly as they are now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An event on its way: encoded for its destination, with the record it was made of."""
+    """An event on its way: encoded for its destination, with the record it was made of.
+
+    `is_change`: it takes the place of what the destination holds of the same thing, so that before it is sent it is noted
+    that from then on nobody knows what is held there.
+    """
 
     event: Event
     encoded: bytes
     record: bytes
+    stream: str = ""
+    is_change: bool = False
 
     def entry(self) -> LedgerEntry:
         """The ledger's note that it was delivered."""
@@ -27,10 +36,18 @@ class Outgoing:
 
 @dataclass(slots=True)
 class Issue:
-    """What a group of records came to: events to send, and everything that is decided already."""
+    """What a group of records came to: events to send, and everything that is decided already.
+
+    `rejected` are letters, with what to count each as, that may lie in the queue already. `mended`: places of the queue
+    whose letters, if there are any, these records have settled; `resolved`: numbers of letters that are mended thereby.
+    """
 
     outgoing: list[Outgoing] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
+    departed: list[Departure] = field(default_factory=list)
+    rejected: list[tuple[DeadLetter, CountKey]] = field(default_factory=list)
+    mended: list[bytes] = field(default_factory=list)
+    resolved: list[int] = field(default_factory=list)
     counts: Counts = field(default_factory=dict)
     warnings: list[tuple[str, str]] = field(default_factory=list)
 
@@ -39,9 +56,13 @@ class Issue:
         key = (stream, event_name, outcome, reason)
         self.counts[key] = self.counts.get(key, 0) + 1
 
+    def reject(self, letter: DeadLetter, key: CountKey) -> None:
+        """Note one item that cannot be delivered."""
+        self.rejected.append((letter, key))
+
     def total(self) -> int:
         """How many items there are."""
-        return len(self.outgoing) + sum(self.counts.values())
+        return len(self.outgoing) + len(self.rejected) + sum(self.counts.values())
 
 
 def add_counts(into: Counts, counts: Counts) -> None:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from cdi_cli.config.settings import PipelineSettings, Settings
+from cdi_cli.config.settings import BreakerPolicy, PipelineSettings, Settings
 from cdi_cli.destinations import Destination, DestinationContext
 from cdi_cli.events import EventBuilder, IdFormat, LifecycleSettings
 from cdi_cli.pipeline.project import Project
@@ -17,10 +17,16 @@ from cdi_cli.pipeline.shaping import consent_fields, identity_of, lifecycle_of, 
 from cdi_cli.plan import CompiledPlan, Route
 from cdi_cli.sources import Source, SourceContext, SourceSpec
 
+NOT_SHAPING = {"workers", "destinations", "streams", "plan", "sync", "breaker"}
+"""Settings of a pipeline that no event depends on."""
+
 
 @dataclass(slots=True)
 class Opened:
-    """One pipeline into one destination, open. `on_wait`, `on_retry`: who is told of pauses and retries (seconds)."""
+    """One pipeline into one destination, open. `on_wait`, `on_retry`: who is told of pauses and retries (seconds).
+
+    `keep_seconds`: how long after an order or cart was created its ledger entries are kept (None: for ever).
+    """
 
     pipeline: str
     source_name: str
@@ -34,6 +40,10 @@ class Opened:
     require_consent: tuple[str, ...]
     streams: tuple[str, ...]
     fingerprint: str
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+    overlap_seconds: int = 300
+    settle_seconds: int = 60
+    keep_seconds: int | None = None
     routes: Mapping[str, Route] = field(default_factory=dict)
     on_wait: list[Callable[[float], None]] = field(default_factory=list)
     on_retry: list[Callable[[float], None]] = field(default_factory=list)
@@ -50,8 +60,12 @@ class Opened:
 
 
 @asynccontextmanager
-async def open_pipeline(project: Project, pipeline: str, destination: str) -> AsyncIterator[Opened]:
+async def open_pipeline(
+    project: Project, pipeline: str, destination: str, *, is_backfill: bool = True
+) -> AsyncIterator[Opened]:
     """Open a pipeline of a project into one of its destinations; closes connections at the end.
+
+    `is_backfill`: what is sent is history, which a destination may have to be told.
 
     Raises ConfigError for a plan that is wrong or a secret that cannot be read.
     """
@@ -76,7 +90,7 @@ async def open_pipeline(project: Project, pipeline: str, destination: str) -> As
         target = project.destination_spec(destination).open(
             destination_settings.settings,
             DestinationContext(
-                is_backfill=True,
+                is_backfill=is_backfill,
                 on_wait=lambda seconds: listeners[0].wait(seconds),
                 on_retry=lambda seconds: listeners[0].retry(seconds),
             ),
@@ -98,8 +112,12 @@ async def open_pipeline(project: Project, pipeline: str, destination: str) -> As
                 ),
                 lifecycle=lifecycle_of(chosen.lifecycle),
                 require_consent=required,
-                streams=chosen.streams or tuple(stream.name for stream in source_spec.streams if stream.is_default),
+                streams=chosen.streams or default_streams(source_spec, is_sync=not is_backfill),
                 fingerprint=fingerprint(settings, chosen, plan, required, routes),
+                breaker=chosen.breaker,
+                overlap_seconds=_chosen(chosen.sync.overlap, source_spec.overlap_seconds),
+                settle_seconds=_chosen(chosen.sync.settle, source_spec.settle_seconds),
+                keep_seconds=settings.ledger.keep,
                 routes=routes,
             )
             listeners.append(opened)
@@ -110,6 +128,15 @@ async def open_pipeline(project: Project, pipeline: str, destination: str) -> As
         await source.close()
 
 
+def default_streams(spec: SourceSpec, *, is_sync: bool = False) -> tuple[str, ...]:
+    """The streams that a pipeline reads when it names none."""
+    return tuple(one.name for one in spec.streams if one.is_default or (is_sync and one.is_sync_default))
+
+
+def _chosen(configured: int | None, default: int) -> int:
+    return default if configured is None else configured
+
+
 def fingerprint(
     settings: Settings,
     pipeline: PipelineSettings,
@@ -118,7 +145,7 @@ def fingerprint(
     routes: Mapping[str, Route] | None = None,
 ) -> str:
     """A hash of what shapes events: the plan, the pipeline's settings but for how fast it runs, and its source's own."""
-    shaping = pipeline.model_dump(mode="json", exclude={"workers", "destinations", "streams", "plan"})
+    shaping = pipeline.model_dump(mode="json", exclude=NOT_SHAPING)
     source = settings.sources[pipeline.source].settings
     of_source = source.model_dump(mode="json", include=set(getattr(source, "shaping", ())))
     content = [settings.workspace, plan.fingerprint, shaping, of_source, sorted(required)]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from cdi_cli.errors import ProtocolError
+from cdi_cli.pipeline.breaker import Breaker
 from cdi_cli.pipeline.deliver import Deliverer, cut
 from cdi_cli.pipeline.issue import Issuer
 from cdi_cli.pipeline.items import Outgoing, add_counts
@@ -22,14 +25,15 @@ GROUP_RECORDS = 50
 
 @dataclass(slots=True)
 class Budget:
-    """How many records a run may still pull (`--limit`); None: all there are."""
+    """How much a run may still pull: records (`--limit`) and time until `deadline`, on the monotonic clock; None: no end."""
 
     records: int | None = None
+    deadline: float | None = None
+    monotonic: Callable[[], float] = time.monotonic
 
-    @property
     def is_spent(self) -> bool:
         """Whether nothing may be pulled any more."""
-        return self.records == 0
+        return self.records == 0 or (self.deadline is not None and self.monotonic() >= self.deadline)
 
     def take(self, wanted: int) -> int:
         """Take up to `wanted`; returns how many were left to take."""
@@ -42,7 +46,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """All that the work on a partition needs, opened once per run."""
+    """All that the work on a partition needs, opened once per run; `by`: the time that its windows are of."""
 
     source: Source
     issuer: Issuer
@@ -50,17 +54,19 @@ class Flow:
     settler: Settler
     progress: Progress
     budget: Budget
+    breaker: Breaker = field(default_factory=Breaker)
+    by: Literal["created", "modified"] = "created"
     on_issued: Callable[[Sequence[Outgoing]], None] = field(default=lambda _items: None)
 
 
 async def run_partition(flow: Flow, partition: Partition) -> None:
     """Read a partition from its cursor to its end; returns when all of it is on its way, not yet when all is settled."""
     stream = partition.stream
-    if flow.budget.is_spent:
+    if flow.budget.is_spent():
         return
     flow.progress.pulled[stream] += 0  # a stream without records has its line in the books, too
     has_ended = False
-    async for page in flow.source.pages(stream, partition.window, partition.cursor):
+    async for page in flow.source.pages(stream, partition.window, partition.cursor, by=flow.by):
         records = page.records[: flow.budget.take(len(page.records))]
         is_whole = len(records) == len(page.records)
         opened = OpenPage(partition.number, stream, page.cursor, page.is_last, pulled=len(records))
@@ -72,11 +78,15 @@ async def run_partition(flow: Flow, partition: Partition) -> None:
             issue = flow.issuer.issue(stream, group, readings)
             add_counts(opened.counts, issue.counts)
             opened.dead += issue.dead
+            opened.departed += issue.departed
+            opened.resolved += issue.resolved
             outgoing += issue.outgoing
             # Counted together: a look-up that fails, or Ctrl-C, may end the page between two groups.
             flow.progress.pulled[stream] += len(group)
             flow.progress.issued[stream] += issue.total()
             flow.progress.warnings.update(issue.warnings)
+            flow.breaker.note(issue.total(), len(issue.dead))
+            flow.breaker.check()
         LOG.debug("page read", extra={"partition": partition.number, "stream": stream, "records": len(records)})
         flow.on_issued(outgoing)
         for batch in cut(outgoing, flow.issuer.destination.limits) if outgoing else ():
@@ -85,6 +95,8 @@ async def run_partition(flow: Flow, partition: Partition) -> None:
             return
         flow.settler.page_read(opened)
         has_ended = page.is_last
+        if not has_ended and flow.budget.is_spent():
+            return
     if not has_ended:
         raise ProtocolError(
             f"{stream}: the source ended {partition.window.since} .. {partition.window.until} without a last page",

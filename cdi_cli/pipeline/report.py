@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cdi_cli.errors import CdiError, ExitCode
+from cdi_cli.pipeline.items import IN_DEAD_LETTERS
 from cdi_cli.pipeline.progress import Progress
-from cdi_cli.state._base import OUTCOMES, Counts
+from cdi_cli.state._base import OUTCOMES, Counts, JobKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +116,17 @@ def _store_errors(lines: tuple[StreamBooks, ...], stored: Stored) -> list[str]:
     return errors
 
 
-def exit_code(books: Books, error: CdiError | None) -> ExitCode:
-    """How the process ends: never 0 with loss."""
+def exit_code(books: Books, error: CdiError | None, *, kind: JobKind = "backfill") -> ExitCode:
+    """How the process ends: never 0 with loss.
+
+    What lies in the dead letters unchanged is told by every backfill, but by a sync only once: it runs every few minutes.
+    """
     if error is not None:
         return ExitCode(error.exit_code)
     if books.errors:
         return ExitCode.STOPPED
-    if books.total("rejected"):
+    known = sum(number for (_, _, reason), number in books.reasons.items() if reason == IN_DEAD_LETTERS)
+    if books.total("rejected") or (known and kind != "sync"):
         return ExitCode.DEAD_LETTERS
     return ExitCode.OK
 
@@ -131,7 +136,8 @@ class Report:
     """What one run did, for the closing table and for `--json`.
 
     `status`: "done", "stopped" (resumable), "limited" (`--limit` reached), "interrupted". `remaining` counts partitions
-    that are not finished. Times in seconds.
+    that are not finished; of a sync, streams that are behind. Times in seconds. `lag_seconds`: how far a sync's slowest
+    stream is behind the source's clock.
     """
 
     pipeline: str
@@ -151,3 +157,5 @@ class Report:
     is_resumed: bool
     warnings: dict[tuple[str, str], int] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    kind: JobKind = "backfill"
+    lag_seconds: float | None = None

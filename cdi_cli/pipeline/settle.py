@@ -12,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
 from cdi_cli.pipeline.items import add_counts
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.sources import Cursor
-from cdi_cli.state._base import Counts, DeadLetter, LedgerEntry, Settlement, Store
+from cdi_cli.state._base import Counts, DeadLetter, Departure, LedgerEntry, Settlement, Store
 
 LOG = logging.getLogger("cdi.pipeline")
 OPEN_PAGES_MAX = 8
@@ -38,6 +39,8 @@ class OpenPage:
     is_read: bool = False
     counts: Counts = field(default_factory=dict)
     dead: list[DeadLetter] = field(default_factory=list)
+    departed: list[Departure] = field(default_factory=list)
+    resolved: list[int] = field(default_factory=list)
 
     @property
     def is_complete(self) -> bool:
@@ -83,14 +86,26 @@ class Settler:
         page.is_read = True
         self._advance(page.partition)
 
-    async def batch(self, page: OpenPage, delivered: list[LedgerEntry], dead: list[DeadLetter], counts: Counts) -> None:
+    async def batch(
+        self,
+        page: OpenPage,
+        delivered: list[LedgerEntry],
+        dead: list[DeadLetter],
+        counts: Counts,
+        withdrawn: Sequence[bytes] = (),
+    ) -> None:
         """Settle one batch of a page; returns when it is durably written, raises StateError when it could not be."""
         page.waiting -= 1
-        written = self._note(
-            Settlement(page.partition, delivered=tuple(delivered), dead=tuple(dead), counts=counts), page.stream
+        settlement = Settlement(
+            page.partition, delivered=tuple(delivered), dead=tuple(dead), counts=counts, withdrawn=tuple(withdrawn)
         )
+        written = self._note(settlement, page.stream)
         self._advance(page.partition)
         await written
+
+    async def intend(self, page: OpenPage, entries: list[LedgerEntry]) -> None:
+        """Note durably what is about to be sent; raises StateError when it could not be written."""
+        await self._note(Settlement(page.partition, intended=tuple(entries)), page.stream)
 
     def part(self, page: OpenPage, delivered: list[LedgerEntry], counts: Counts) -> None:
         """Remember what was accepted of a batch that failed otherwise; the page stays open for the rest. Nobody waits."""
@@ -101,16 +116,27 @@ class Settler:
         pages = self._pages[partition]
         counts: Counts = {}
         dead: list[DeadLetter] = []
+        departed: list[Departure] = []
+        resolved: list[int] = []
         pulled, last = 0, None
         while pages and pages[0].is_complete:
             last = pages.popleft()
             pulled += last.pulled
             add_counts(counts, last.counts)
             dead.extend(last.dead)
+            departed.extend(last.departed)
+            resolved.extend(last.resolved)
         if last is not None:
             self._note(
                 Settlement(
-                    partition, cursor=last.cursor, is_done=last.is_last, pulled=pulled, dead=tuple(dead), counts=counts
+                    partition,
+                    cursor=last.cursor,
+                    is_done=last.is_last,
+                    pulled=pulled,
+                    dead=tuple(dead),
+                    counts=counts,
+                    resolved=tuple(resolved),
+                    departed=tuple(departed),
                 ),
                 last.stream,
             )
@@ -196,4 +222,8 @@ def _merged(partition: int, group: list[Settlement]) -> Settlement:
         delivered=tuple(entry for settlement in group for entry in settlement.delivered),
         dead=tuple(letter for settlement in group for letter in settlement.dead),
         counts=counts,
+        resolved=tuple(number for settlement in group for number in settlement.resolved),
+        departed=tuple(departure for settlement in group for departure in settlement.departed),
+        intended=tuple(entry for settlement in group for entry in settlement.intended),
+        withdrawn=tuple(key for settlement in group for key in settlement.withdrawn),
     )

@@ -29,7 +29,7 @@ from cdi_cli.pipeline.validate_subject import Subject
 from cdi_cli.pipeline.validate_violations import note_violations
 from cdi_cli.plan import EventRule, Violation
 from cdi_cli.plan.findings import Finding, Findings
-from cdi_cli.sources import Joined, Nothing, Reading, Source, SourceContext, Unreadable
+from cdi_cli.sources import Departed, Joined, Nothing, Reading, Source, SourceContext, Unreadable
 
 GROUP_RECORDS = 50
 OFFLINE = "offline"
@@ -88,7 +88,7 @@ class Mapper:
         if isinstance(reading, Unreadable):
             self._unreadable(reading, stream, place)
             return []
-        if isinstance(reading, Nothing):
+        if isinstance(reading, Nothing | Departed):
             return []
         place = f"{place} ({reading.id})"
         found = [(one, False) for one in occurrences(reading, self._lifecycle)]

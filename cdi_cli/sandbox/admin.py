@@ -10,7 +10,8 @@ DELETE /_sandbox/faults                       lift all
 POST   /_sandbox/clock                        {"advance_seconds": n}
 POST   /_sandbox/seed                         {"orders": n, "source": name}: n more orders and what belongs to them;
                                               without a name in the first source that the sandbox was started with
-POST   /_sandbox/commercetools/mutate         one change or a list, see `commercetools.mutate`
+POST   /_sandbox/commercetools/mutate         one change or a list, see `commercetools.mutate` and `live`
+GET    /_sandbox/commercetools/journal?offset&limit  every write since the start: {"kind", "id", "at", "record"} a line
 POST   /_sandbox/commercetools/revoke-tokens  end all access tokens
 POST   /_sandbox/magento/mutate               one change or a list, see `magento.mutate`
 POST   /_sandbox/magento/switches             {"bearer", "acl", "input_limits", "old_core", ...}, see `magento.options`

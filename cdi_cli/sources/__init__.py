@@ -6,8 +6,11 @@ from pathlib import Path
 
 from cdi_cli.registry import find, find_names
 from cdi_cli.sources._base import (
+    FOUND_MAX,
     ConsentField,
     Cursor,
+    Departed,
+    FindBy,
     Joined,
     Nothing,
     Page,
@@ -20,8 +23,11 @@ from cdi_cli.sources._base import (
 )
 
 __all__ = [
+    "FOUND_MAX",
     "ConsentField",
     "Cursor",
+    "Departed",
+    "FindBy",
     "Joined",
     "Nothing",
     "Page",

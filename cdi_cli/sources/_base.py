@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NewType, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NewType, Protocol
 
 from cdi_cli.checks import Check
 from cdi_cli.clock import Instant, Window
@@ -28,8 +28,9 @@ class Stream:
 
     `family` is the entity that its events belong to (`customer`, `order`, `cart`, `product`). `by_creation`,
     `by_change`: whether it can be windowed so. `by_reconcile`: whether records change without their modification time
-    telling it, so that they are worth reading again now and then. `is_default`: read when a pipeline names no streams.
-    `scope`: the permission that reading needs, as the platform writes it.
+    telling it, so that they are worth reading again now and then. `is_default`: read when a pipeline names no streams;
+    `is_sync_default`: then read by a delta sync alone, as its changes do not show in the stream that a backfill finds them
+    in. `scope`: the permission that reading needs, as the platform writes it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Stream:
     by_change: bool = True
     by_reconcile: bool = False
     is_default: bool = True
+    is_sync_default: bool = False
     scope: str = ""
     description: str = ""
 
@@ -74,7 +76,19 @@ class Nothing:
     reason: str
 
 
-Reading = Entity | Unreadable | Nothing
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """A record that says that a customer was deleted: nothing is sent about that person from here on.
+
+    `email` is only used to recognise the person and is kept nowhere but hashed.
+    """
+
+    customer_id: str
+    at: Instant
+    email: str | None = None
+
+
+Reading = Entity | Unreadable | Nothing | Departed
 """What became of one record. Several entities may come of one record: `read` returns a list for each."""
 
 
@@ -116,6 +130,12 @@ class ConsentField:
     denied: tuple[str | bool | int, ...] = (False,)
 
 
+FindBy = Literal["id", "number", "customer_id", "email"]
+"""What records are looked up by: the platform's id, the number that people know, or whom they belong to."""
+FOUND_MAX = 500
+"""Records that one look-up gives at most."""
+
+
 class Source(Protocol):
     """An open source. Made by `SourceSpec.open`; used by one event loop; `close()` is always awaited at the end."""
 
@@ -151,6 +171,12 @@ class Source(Protocol):
         """
         ...
 
+    async def find(self, stream: str, by: FindBy, value: str) -> list[bytes]:
+        """The records of a stream with this id, number, customer or e-mail, at most `FOUND_MAX`; none where the stream has
+        no such field. Raises what `pages` raises.
+        """
+        ...
+
     def scrub(self, stream: str, record: bytes) -> bytes | None:
         """The record without what must never be kept (password hashes, payment tokens); None if it cannot be scrubbed."""
         ...
@@ -168,7 +194,9 @@ class SourceSpec:
     settings and context, `streams` lists what it offers in the order in which a pipeline reads it. `denied_fields` are
     names of record fields that no plan may map. `open_offline` makes a `Source` that reads records without secrets and
     connections (settings None: defaults); its look-ups are answered by recorded answers, by the address's path, and find
-    nothing else. It is what fixtures are mapped with; None where the source cannot do it.
+    nothing else. It is what fixtures are mapped with; None where the source cannot do it. `settle_seconds`: how long after
+    its stamp a change may become visible; `overlap_seconds`: how far a delta sync reads back beyond that. Both are the
+    defaults of a pipeline's `sync:`.
     """
 
     name: str
@@ -178,6 +206,8 @@ class SourceSpec:
     streams: tuple[Stream, ...]
     denied_fields: frozenset[str] = frozenset()
     open_offline: Callable[[Any, SourceContext, Mapping[str, Any]], Source] | None = None
+    settle_seconds: int = 60
+    overlap_seconds: int = 300
 
     def stream(self, name: str) -> Stream:
         """The stream of that name; raises KeyError if there is none."""

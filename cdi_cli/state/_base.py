@@ -1,8 +1,9 @@
 """The contract of the checkpoint store: what a run remembers, and that it remembers it all at once.
 
-A *job* is one backfill of one pipeline into one destination: its window is frozen, its partitions are fixed. A *run* is one
-process working on a job. Everything that settling a batch changes (cursor, ledger, dead letters, counters) is written by
-`settle` in one transaction: after a crash either all of it is there or nothing.
+A *job* is work of one pipeline into one destination. A backfill's window is frozen and its partitions are fixed; a delta
+sync is one job for ever, with one partition per stream whose window moves on; a replay takes dead letters up again. A *run*
+is one process working on a job. Everything that settling a batch changes (cursor, ledger, dead letters, counters) is written
+by `settle` in one transaction: after a crash either all of it is there or nothing.
 """
 
 from __future__ import annotations
@@ -13,9 +14,34 @@ from typing import Literal, Protocol
 
 from cdi_cli.clock import Instant, Window
 from cdi_cli.sources import Cursor
+from cdi_cli.state._letters import (
+    EVERY_LETTER,
+)
+from cdi_cli.state._letters import (
+    DeadLetter as DeadLetter,
+)
+from cdi_cli.state._letters import (
+    Departure as Departure,
+)
+from cdi_cli.state._letters import (
+    KnownLetter as KnownLetter,
+)
+from cdi_cli.state._letters import (
+    LetterFilter as LetterFilter,
+)
+from cdi_cli.state._letters import (
+    Stage as Stage,
+)
+from cdi_cli.state._letters import (
+    StoredDeadLetter as StoredDeadLetter,
+)
+from cdi_cli.state._letters import (
+    StoredDeparture as StoredDeparture,
+)
 
 OutcomeName = Literal["delivered", "filtered", "rejected", "duplicate"]
 OUTCOMES: tuple[OutcomeName, ...] = ("delivered", "filtered", "rejected", "duplicate")
+JobKind = Literal["backfill", "sync", "replay"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +61,16 @@ class JobSpec:
     fingerprint: str
     plan_version: str
     server_started_at: Instant
+    kind: JobKind = "backfill"
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
     """A slice of a job: one stream, one half-open window; `cursor` is where reading goes on, `is_done` that it ended.
 
-    `expected` is the count the source gave when the job was planned, for progress only.
+    `expected` is the count the source gave when the job was planned, for progress only. Of a sync, the window is one of
+    modification times: everything before `window.since`, and once it is done before `window.until`, is settled; `origin` is
+    the instant from which on everything that happens is news to it.
     """
 
     number: int
@@ -50,11 +79,15 @@ class Partition:
     cursor: Cursor | None = None
     is_done: bool = False
     expected: int | None = None
+    origin: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A stored job; `status` is "open" until every partition is done, then "done"; "abandoned" after `--restart`."""
+    """A stored job; `status` is "open" until every partition is done, then "done"; "abandoned" after `--restart`.
+
+    A sync stays open for ever.
+    """
 
     id: int
     spec: JobSpec
@@ -74,36 +107,25 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A record or event that could not be delivered, with all that is needed to explain and replay it.
+class Trace:
+    """One delivery as the ledger knows it: which key, with what content, in which run, when that was, under which plan."""
 
-    `record` is the scrubbed source record, `event` the Segment-spec message as JSON (None when no event was made).
-    `violations` are (path, rule, sentence). `detail` holds no personal data; `record` and `event` may.
-    """
-
-    stream: str
-    reason: str
-    detail: str
-    entity_id: str | None = None
-    event_name: str | None = None
-    event_id: str | None = None
-    violations: tuple[tuple[str, str, str], ...] = ()
-    record: bytes | None = None
-    event: bytes | None = None
+    key: bytes
+    content: bytes
+    source: str
+    destination: str
+    run_id: int
+    run_started_at: Instant
+    plan_version: str
 
 
 @dataclass(frozen=True, slots=True)
-class StoredDeadLetter:
-    """A dead letter as the store gives it back: with its number, and which job, run and plan version it came of."""
+class LedgerSize:
+    """How large the ledger is: deliveries, the rows that hold them, and the bytes of these rows (index not counted)."""
 
-    id: int
-    letter: DeadLetter
-    pipeline: str
-    source: str
-    destination: str
-    plan_version: str
-    run_id: int
-    at: Instant
+    entries: int
+    rows: int
+    size_bytes: int
 
 
 CountKey = tuple[str, str, OutcomeName, str]
@@ -118,7 +140,10 @@ class Settlement:
     """What one batch, or one page without a batch, came to.
 
     `cursor`: where the partition goes on, set only when every page before it is settled. `pulled` counts the records of
-    the pages that `cursor` moves past.
+    the pages that `cursor` moves past. `resolved`: numbers of dead letters that leave the queue with this; those whose
+    event is among `delivered` leave it by themselves. `departed`: customers whom the source says it deleted.
+    `intended`: what is about to be sent and would change what the destination holds; it stays noted until its key is among
+    `delivered` or `withdrawn` (refused).
     """
 
     partition: int
@@ -128,11 +153,19 @@ class Settlement:
     delivered: tuple[LedgerEntry, ...] = ()
     dead: tuple[DeadLetter, ...] = ()
     counts: Counts = field(default_factory=dict)
+    resolved: tuple[int, ...] = ()
+    departed: tuple[Departure, ...] = ()
+    intended: tuple[LedgerEntry, ...] = ()
+    withdrawn: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One run as `cdi status` shows it; `status` "running" without a live process means that it was killed."""
+    """One run as `cdi runs` shows it; `status` "running" without a live process means that it was killed.
+
+    `plan_version` is the plan that it ran under. `lag_seconds`: how far behind the source's clock the slowest stream was
+    when a sync ended. `message`: what stopped it, without personal data.
+    """
 
     id: int
     job_id: int
@@ -141,6 +174,9 @@ class RunRow:
     ended_at: Instant | None
     status: str
     exit_code: int | None
+    plan_version: str = ""
+    lag_seconds: float | None = None
+    message: str | None = None
 
 
 class Store(Protocol):
@@ -149,24 +185,40 @@ class Store(Protocol):
     All methods may be called from any one thread at a time.
     """
 
-    def find_job(self, pipeline: str, destination: str) -> Job | None:
-        """The newest job of a pipeline into a destination, whatever its status."""
+    def find_job(self, pipeline: str, destination: str, kind: JobKind = "backfill") -> Job | None:
+        """The newest job of a kind of a pipeline into a destination, whatever its status."""
+        ...
+
+    def jobs(self, pipeline: str, destination: str, kind: JobKind = "backfill") -> list[Job]:
+        """All jobs of a kind of a pipeline into a destination, oldest first."""
         ...
 
     def create_job(self, spec: JobSpec, partitions: Sequence[Partition]) -> Job:
-        """Store a new job with its partitions; an open job of the same pipeline and destination becomes abandoned."""
+        """Store a new job with its partitions; an open job of the same pipeline, destination and kind becomes abandoned."""
         ...
 
     def partitions(self, job_id: int) -> list[Partition]:
         """All partitions of a job, in the order they were planned."""
         ...
 
-    def start_run(self, job_id: int) -> int:
-        """Record that this process works on a job now; returns the run's id."""
+    def open_window(self, job_id: int, stream: str, window: Window, *, origin: Instant | None = None) -> Partition:
+        """Give the stream's one partition of a sync job its next window, without a cursor; makes the partition if missing.
+
+        `origin` is stored when the partition is made, and kept from then on.
+
+        Raises StateError while the window before it is not done, or when the next one starts after that ended, so that
+        nothing between the two can be left out.
+        """
         ...
 
-    def end_run(self, run_id: int, *, status: str, exit_code: int) -> None:
-        """Record how the run ended; the job is done when all its partitions are."""
+    def start_run(self, job_id: int, *, plan_version: str | None = None) -> int:
+        """Record that this process works on a job now, under a plan (None: the job's); returns the run's id."""
+        ...
+
+    def end_run(
+        self, run_id: int, *, status: str, exit_code: int, lag_seconds: float | None = None, message: str | None = None
+    ) -> None:
+        """Record how the run ended; a job other than a sync is done when all its partitions are."""
         ...
 
     def settle(self, run_id: int, settlements: Iterable[Settlement]) -> None:
@@ -180,6 +232,67 @@ class Store(Protocol):
         """Which of these event keys (with their entity's creation time) were delivered, with the content they had."""
         ...
 
+    def trace(self, keys: Iterable[bytes]) -> list[Trace]:
+        """Every delivery of these keys to any destination, oldest first, by looking through the whole ledger.
+
+        Of a key that was delivered again to the same destination, `compact` keeps the last delivery only.
+        """
+        ...
+
+    def strike(self, keys: Iterable[bytes]) -> int:
+        """Take these keys out of the whole ledger (erasure); returns how many entries went."""
+        ...
+
+    def forget(self, source: str, destination: str, family: str, before: Instant) -> int:
+        """Drop the entries of entities created before an instant, and remember that instant; returns how many went.
+
+        Whole days go: those of the instant's own day stay until the next one.
+        """
+        ...
+
+    def forgotten_before(self, source: str, destination: str, family: str) -> Instant | None:
+        """Up to which creation time the ledger of a family was dropped: what is older must not be taken for new."""
+        ...
+
+    def compact(self, *, seconds_max: float) -> int:
+        """Put small ledger rows of one day together, for so long at most; returns how many rows that saved.
+
+        May be called at any time, also while a run is open; each step is a transaction of its own.
+        """
+        ...
+
+    def ledger_size(self) -> LedgerSize:
+        """How large the ledger is."""
+        ...
+
+    def doubts(self, source: str, destination: str, places: Iterable[bytes]) -> dict[bytes, LedgerEntry]:
+        """Which of these ledger keys were about to be sent, and have no outcome: what was last held there is not known."""
+        ...
+
+    def letters(self, source: str, destination: str, places: Iterable[bytes]) -> dict[bytes, KnownLetter]:
+        """Which of these places of the dead-letter queue are taken, and by what."""
+        ...
+
+    def drop_letters(self, numbers: Iterable[int]) -> int:
+        """Take dead letters out of the queue for good; returns how many there were."""
+        ...
+
+    def erased(self, source: str) -> frozenset[bytes]:
+        """The hashed names of people of a source about whom nothing may be sent any more."""
+        ...
+
+    def erase(self, source: str, subjects: Sequence[bytes]) -> None:
+        """Never send anything about this person again."""
+        ...
+
+    def departures(self) -> list[StoredDeparture]:
+        """Customers deleted in their source for whom the destinations' deletion requests were not made yet."""
+        ...
+
+    def close_departures(self, numbers: Iterable[int]) -> None:
+        """The deletion requests of these were made: forget who it was (the hashed names stay)."""
+        ...
+
     def counts(self, *, run_id: int | None = None, job_id: int | None = None) -> Counts:
         """The settled outcomes of one run or of a whole job."""
         ...
@@ -189,24 +302,31 @@ class Store(Protocol):
         ...
 
     def tally(self, run_id: int) -> tuple[int, int]:
-        """How many ledger entries and dead letters the file holds of one run, counted from the rows themselves."""
+        """How many ledger entries and dead letters one run has written, counted from the rows themselves.
+
+        Rows that were packed, replaced or taken out since are counted by the file's triggers as they go.
+        """
         ...
 
-    def dead_letters(
-        self, *, reason: str | None = None, event_name: str | None = None, run_id: int | None = None, limit: int = 100
-    ) -> list[StoredDeadLetter]:
-        """Dead letters, newest first."""
+    def dead_letters(self, wanted: LetterFilter = EVERY_LETTER, *, limit: int = 100) -> list[StoredDeadLetter]:
+        """Dead letters, the last written first."""
+        ...
+
+    def letter_numbers(self, wanted: LetterFilter = EVERY_LETTER, *, limit: int | None = None) -> list[int]:
+        """The numbers of what `dead_letters` would give, without reading records and events; `limit` None: all."""
         ...
 
     def dead_letter(self, number: int) -> StoredDeadLetter | None:
         """One dead letter by its number."""
         ...
 
-    def dead_letter_reasons(self) -> dict[tuple[str, str, str], int]:
+    def dead_letter_reasons(self, wanted: LetterFilter = EVERY_LETTER) -> dict[tuple[str, str, str], int]:
         """(stream, event name or "", reason) -> how many are in the queue."""
         ...
 
-    def runs(self, limit: int = 20) -> list[tuple[RunRow, Job]]:
+    def runs(
+        self, limit: int = 20, *, pipeline: str | None = None, destination: str | None = None, kind: JobKind | None = None
+    ) -> list[tuple[RunRow, Job]]:
         """The last runs with their jobs, newest first."""
         ...
 

@@ -27,6 +27,7 @@ _WRITE_PRAGMAS = (
     "fullfsync=ON",  # macOS: fsync alone leaves data in the drive's cache
     "checkpoint_fullfsync=ON",
     "foreign_keys=ON",
+    "secure_delete=ON",  # what is erased or replaced does not stay in the file's unused bytes
 )
 
 

@@ -2,7 +2,8 @@
 
 The kernel frees the lock when its holder dies, so there is no stale lock and no clock in it. The lock file itself stays
 empty (older versions of the lock library truncate it on every attempt); the holder's pid and start stand in the checkpoint
-file. An epoch in the same row fences a writer whose lock was lost (lock file deleted, network file system): see `writer.py`.
+file. An epoch in the same row fences a writer whose lock was lost (lock file deleted, network file system): see
+`connection.py`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from cdi_cli.errors import LockedError
 from cdi_cli.state.failures import FAILURES
 
+_PAUSE_SECONDS_MIN, _PAUSE_SECONDS_MAX = 0.05, 1.0
 _HOLDER_TRIES = 5
 _HOLDER_WAIT_SECONDS = 0.04
 
@@ -35,14 +37,25 @@ class Holder:
     is_clean: bool
 
 
-def acquire(path: Path) -> BaseFileLock:
-    """The lock of a checkpoint file; raises LockedError naming the holder when it is taken, OSError when it cannot be."""
+def acquire(path: Path, wait_seconds: float = 0.0) -> BaseFileLock:
+    """The lock of a checkpoint file; waits for it for so long, asking again after growing pauses.
+
+    Raises LockedError naming the holder when it stays taken, OSError when it cannot be had at all.
+    """
     lock = FileLock(f"{path}.lock", mode=0o600, thread_local=False)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise locked(path, _find_holder(path)) from None
-    return lock
+    deadline = time.monotonic() + wait_seconds
+    pause = _PAUSE_SECONDS_MIN
+    while True:
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise locked(path, _find_holder(path)) from None
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.5, _PAUSE_SECONDS_MAX)
+        else:
+            return lock
 
 
 def locked(path: Path, holder: Holder | None) -> LockedError:

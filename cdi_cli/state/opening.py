@@ -1,7 +1,8 @@
 """Opening the checkpoint file: what is checked, in which order, before anything may be written to it.
 
-For writing: folder, lock, header, schema, integrity check, sign in (epoch + 1). For reading: header and schema only. Nothing
-here ever repairs, replaces or empties a file: what cannot be used is refused with the reason, and stays as it is.
+For writing: folder, lock, header, schema, integrity check, migration of an older schema, sign in (epoch + 1). For reading:
+header and schema only; a file of an older schema is read as a migrated copy in memory. Nothing here ever repairs, replaces
+or empties a file: what cannot be used is refused with the reason, and stays as it is.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from cdi_cli.clock import SYSTEM_CLOCK, Clock
@@ -21,7 +22,8 @@ from cdi_cli.state.failures import FAILURES, damaged, translate, translate_os
 from cdi_cli.state.files import check_file, prepare_folder
 from cdi_cli.state.jobs import LAST_GOOD_RUN, mark_killed
 from cdi_cli.state.lock import acquire, read_holder
-from cdi_cli.state.schema import check_header, check_version, create
+from cdi_cli.state.migration import migrate
+from cdi_cli.state.schema import SCHEMA_VERSION, check_header, check_version, create
 from cdi_cli.state.store import SqliteStore
 
 CHECK_SECONDS_MAX = 0.5
@@ -29,13 +31,16 @@ CHECK_SECONDS_MAX = 0.5
 CHECK_AFTER_CRASH_SECONDS_MAX = 10.0
 
 
-def open_for_writing(path: Path, clock: Clock) -> SqliteStore:
-    """The store at `path`, made if it is missing, locked; raises LockedError or StateError."""
+def open_for_writing(path: Path, clock: Clock, wait_seconds: float = 0.0) -> SqliteStore:
+    """The store at `path`, made if it is missing, locked; raises LockedError or StateError.
+
+    `wait_seconds`: how long to wait for another process that holds it.
+    """
     real = _resolved(path)
     prepare_folder(real.parent)
     with ExitStack() as undo:
         try:
-            lock = acquire(real)
+            lock = acquire(real, wait_seconds)
             undo.callback(lock.release)
             if not os.path.lexists(real):
                 create(real)
@@ -43,7 +48,7 @@ def open_for_writing(path: Path, clock: Clock) -> SqliteStore:
             check_header(real)
             write_db = connect(real, read_only=False)
             undo.callback(write_db.close)
-            _check(write_db, real, clock)
+            migrate(write_db, _check(write_db, real, clock))
             epoch = _sign_in(write_db, clock)
             read_db = connect(real, read_only=True)
         except FAILURES as error:
@@ -63,7 +68,8 @@ def open_for_reading(path: Path) -> SqliteStore:
         check_header(real)
         db = _connect_for_reading(real)
         try:
-            check_version(db, real)
+            if (version := check_version(db, real)) != SCHEMA_VERSION:
+                db = _migrated_copy(db, version)
         except BaseException:
             db.close()
             raise
@@ -99,8 +105,23 @@ def _connect_for_reading(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _check(db: sqlite3.Connection, path: Path, clock: Clock) -> None:
-    check_version(db, path)
+def _migrated_copy(db: sqlite3.Connection, version: int) -> sqlite3.Connection:
+    """The file as it would be after a migration, in memory; takes as much of it as the file is large. Closes `db`."""
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    try:
+        with closing(db):
+            db.backup(copy)
+        migrate(copy, version)
+        copy.execute("PRAGMA query_only=ON")
+    except BaseException:
+        copy.close()
+        raise
+    return copy
+
+
+def _check(db: sqlite3.Connection, path: Path, clock: Clock) -> int:
+    """Refuse a file that cannot be used; returns its schema."""
+    version = check_version(db, path)
     (journal,) = db.execute("PRAGMA journal_mode").fetchone()
     if journal != "wal":
         raise StateError(
@@ -111,6 +132,7 @@ def _check(db: sqlite3.Connection, path: Path, clock: Clock) -> None:
     seconds_max = CHECK_SECONDS_MAX if read_holder(db).is_clean else CHECK_AFTER_CRASH_SECONDS_MAX
     if not is_sound(db, seconds_max, clock.monotonic):
         raise _with_last_good_run(damaged("SQLite's integrity check failed", path), path)
+    return version
 
 
 def is_sound(db: sqlite3.Connection, seconds_max: float, monotonic: Callable[[], float] = time.monotonic) -> bool:

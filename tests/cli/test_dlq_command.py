@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import canary
 import pytest
 from cli_project import CliProject
+from dlq_project import left_behind, settled
 
 from cdi_cli.sandbox import SandboxThread
 
@@ -21,30 +20,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CliProject]:
         yield made
 
 
-@contextmanager
-def left_behind(folder: Path) -> Iterator[CliProject]:
-    """The same in a folder of one's own, for tests that go on with it."""
-    with SandboxThread(canary.options(orders=20)) as sandbox, CliProject(folder, sandbox, source="page_size: 100") as made:
-        sandbox.shop.update("orders", made.order["id"], {"totalPrice": {**made.order["totalPrice"], "centAmount": "12.34"}})
-        assert made.backfill().code == 1
-        yield made
-
-
-def settled(text: str) -> str:
-    """The text without times and blanks at line ends."""
-    text = re.sub(r"plan:   \d+\.\d+\.\d+", "plan:   V", text)
-    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "THEN", text)
-    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "YYYY-MM-DD HH:MM", text)
-    return re.sub(r" +$", "", text, flags=re.MULTILINE)
-
-
 def test_the_list(project: CliProject) -> None:
     """Totals by reason, then the letters, newest first; the hint goes to standard error."""
     run = project.run("dlq", "list")
 
     assert run.code == 0
     assert settled(run.out) == LIST
-    assert run.err == "hint: `cdi dlq show 1` explains one\n"
+    assert run.err == "hint: `cdi dlq explain 1` explains one\n"
 
 
 LIST = """\
@@ -73,7 +55,7 @@ to:     segment (pipeline main)
 event:  none was made
 reason: unreadable_record: Expected `int`, got `str` - at `$.totalPrice.centAmount`
 plan:   V
-next:   the record differs from the platform's documented shape; look at it with --payload
+next:   the record differs from the platform's documented shape; look at it with `cdi dlq show --payload`
 `cdi dlq show 1 --payload` prints the event and the record (personal data)
 """
 
@@ -95,8 +77,8 @@ def test_as_json(project: CliProject) -> None:
 
     assert letter == shown
     assert list(shown) == [
-        *("id", "at", "pipeline", "source", "destination", "stream", "entity_id", "event", "event_id", "reason", "detail"),
-        *("violations", "plan_version", "run"),
+        *("id", "at", "first_at", "times", "pipeline", "source", "destination", "stream", "entity_id", "event", "event_id"),
+        *("stage", "reason", "detail", "violations", "plan_version", "run"),
     ]
     assert whole.json()["record"]["orderNumber"] == "CANARY-1"
     assert whole.json()["message"] is None
@@ -109,6 +91,14 @@ def test_as_json(project: CliProject) -> None:
         (["--reason", "plan_violation"], "no dead letters match\n"),
         (["--event", "Order Completed"], "no dead letters match\n"),
         (["--reason", "x\x1b[2J"], "no dead letters match\n"),
+        (["--stream", "customers"], "no dead letters match\n"),
+        (["--destination", "mparticle"], "no dead letters match\n"),
+        (["--pipeline", "other"], "no dead letters match\n"),
+        (["--entity", "0000ca0b"], "no dead letters match\n"),
+        (["--until", "yesterday"], "no dead letters match\n"),
+        (["--since", "2999-01-01"], "no dead letters match\n"),
+        (["--run", "2"], "no dead letters match\n"),
+        (["1", "--run", "2"], "no dead letters match\n"),
     ],
 )
 def test_nothing_matches(project: CliProject, arguments: list[str], words: str) -> None:
@@ -118,19 +108,86 @@ def test_nothing_matches(project: CliProject, arguments: list[str], words: str) 
     assert (run.code, run.out) == (0, words)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["1"],
+        ["--reason", "unreadable_record"],
+        ["--stream", "orders", "--destination", "segment", "--pipeline", "main"],
+        ["--entity", "0000ca0b-0000-4000-8000-00000000ca0b"],
+        ["--since", "yesterday", "--until", "2999-01-01"],
+        ["--run", "1"],
+    ],
+)
+def test_it_matches(project: CliProject, arguments: list[str]) -> None:
+    """Each filter finds what it names."""
+    (letter,) = project.run("dlq", "list", *arguments, "--json").json()
+
+    assert letter["id"] == 1
+
+
+@pytest.mark.parametrize("command", ["show", "explain", "recheck", "replay --dry-run"])
+def test_every_command_takes_the_filters(project: CliProject, command: str) -> None:
+    """What `list` lists is what the others work on."""
+    found = project.run("dlq", *command.split(), "--entity", project.order["id"], "--since", "1d", "--json").json()
+    other = project.run("dlq", *command.split(), "--entity", "another", "--json").json()
+
+    letters = found[0].get("letters", found)
+    assert [one["id"] for one in letters] == [1]
+    assert other == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["list", "7"], "error: there is no dead letter 7\n"),
+        (["show", "1", "7"], "error: there is no dead letter 7\n"),
+        (["explain", "7"], "error: there is no dead letter 7\n"),
+        (["recheck", "7"], "error: there is no dead letter 7\n"),
+        (["replay", "7"], "error: there is no dead letter 7\n"),
+        (["drop", "7", "--yes"], "error: there is no dead letter 7\n"),
+        (["show"], "error: no dead letter is named\n"),
+        (["explain"], "error: no dead letter is named\n"),
+        (["list", "--since", "soon"], "error: --since `soon` is not a date\n"),
+        (["replay", "--wait", "soon"], "error: --wait: `soon` is not a duration; write for example 90s, 5m, 2h or 1d\n"),
+    ],
+)
+def test_what_does_not_exist_is_named(project: CliProject, arguments: list[str], message: str) -> None:
+    """A number that is none, or a date that is none, is a mistake of the command line: exit code 2."""
+    run = project.run("dlq", *arguments)
+
+    assert (run.code, run.out) == (2, "")
+    assert run.err.startswith(message)
+
+
+def test_several_are_shown_apart(project: CliProject) -> None:
+    """A filter may name several; as JSON they are a list, however many there are."""
+    shown = project.run("dlq", "show", "--stream", "orders", "--json").json()
+
+    assert [one["id"] for one in shown] == [1]
+
+
+def test_before_the_first_run_there_are_none(tmp_path: Path) -> None:
+    """Without a checkpoint file every command says so and makes none."""
+    with SandboxThread(canary.options(orders=20)) as sandbox, CliProject(tmp_path, sandbox) as made:
+        for command in ("list", "recheck", "replay"):
+            run = made.run("dlq", command)
+            assert (run.code, run.out) == (0, "no dead letters\n"), command
+        assert made.run("dlq", "drop", "--all", "--yes").out == "no dead letters match\n"
+        assert not made.state.exists()
+
+
 def test_it_stays_until_the_record_is_mended(tmp_path: Path) -> None:
-    """A record that is still broken is a dead letter of each run that reads it; mended, it is sent."""
+    """A record that is still broken keeps its one dead letter, and each backfill tells of it; mended, it is sent."""
     with left_behind(tmp_path) as project:
         project.summary(code=1)
-        letters = project.run("dlq", "list", "--json").json()
-        assert [(one["id"], one["run"], one["entity_id"]) for one in letters] == [
-            (2, 2, project.order["id"]),
-            (1, 1, project.order["id"]),
-        ]
+        (letter,) = project.run("dlq", "list", "--json").json()
+        assert (letter["id"], letter["entity_id"]) == (1, project.order["id"])
 
         project.sandbox.shop.update("orders", project.order["id"], {"totalPrice": project.order["totalPrice"]})
 
         assert project.summary()["events"]["Order Completed"] == 1
+        assert project.run("dlq", "list").out == "no dead letters\n"
 
 
 def test_an_event_that_breaks_the_plan(tmp_path: Path) -> None:

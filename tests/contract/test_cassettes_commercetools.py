@@ -17,10 +17,11 @@ from recording.commercetools import Walked
 
 from cdi_cli.clock import Instant
 from cdi_cli.commerce import Cart, Customer, Money, Order, Product
-from cdi_cli.sources import Nothing
+from cdi_cli.sources import Departed, Nothing, Unreadable
 
 FOLDER = CASSETTES / "commercetools"
-STREAMS = ["customers", "carts", "orders", "payments", "products"]
+STREAMS = ["deletions", "customers", "carts", "orders", "payments", "products"]
+PATHS = {"deletions": "messages"}
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,7 @@ async def walked(scenario: str) -> tuple[Walked, list[dict[str, Any]], Answers]:
     result, answers = await replayed(scenario)
     assert isinstance(result, Walked)
     stream = scenario.partition("-")[0]
-    pages = answers.bodies(f"/{stream}?where=", without=" in (")
+    pages = answers.bodies(f"/{PATHS.get(stream, stream)}?where=", without=" in (")
     return result, [row for page in pages for row in page["results"]], answers
 
 
@@ -76,13 +77,23 @@ async def test_every_recorded_record_can_be_read(stream: str) -> None:
     readings = [found for page in result.readings for found in page]
 
     assert len(readings) == len(rows)
-    kinds = {"customers": Customer, "carts": Cart, "orders": Order, "payments": Order | Nothing, "products": Product}
+    kinds = {
+        "deletions": Departed,
+        "customers": Customer,
+        "carts": Cart,
+        "orders": Order,
+        "payments": Order | Nothing,
+        "products": Product,
+    }
     for row, found in zip(rows, readings, strict=True):
         (reading, *more) = found
         assert isinstance(reading, kinds[stream])
-        if stream != "payments":
+        if isinstance(reading, Departed):
+            told = (row["resource"]["id"], row["createdAt"], row.get("email"))
+            assert (reading.customer_id, reading.at, reading.email, more) == (*told, [])
+        elif stream != "payments":
             assert more == []
-            assert not isinstance(reading, Nothing)
+            assert not isinstance(reading, Nothing | Unreadable)
             assert (reading.id, reading.version, reading.created_at, reading.updated_at) == (
                 row["id"],
                 row["version"],

@@ -64,7 +64,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda path: path.write_bytes(b""), "it is empty"),
     "not SQLite": (lambda path: path.write_bytes(b"hello, I am a text\n" * 500), "not a"),
     "another program's": (_foreign, "another program's SQLite file"),
-    "of a newer version": (_newer, "newer `cdi` (schema 99, this one knows 1)"),
+    "of a newer version": (_newer, "newer `cdi` (schema 99, this one knows 2)"),
 }
 
 

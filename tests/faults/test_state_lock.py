@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from multiprocessing import get_context
 from pathlib import Path
@@ -88,6 +89,34 @@ def test_a_second_writer_is_told_the_exit_code_and_what_to_do(tmp_path: Path) ->
 
     assert caught.value.exit_code == ExitCode.LOCKED
     assert caught.value.where == str(path)
+    assert "wait until it has ended" in str(caught.value.hint)
+
+
+def test_waiting_for_the_lock(tmp_path: Path) -> None:
+    """With a time to wait, the second process gets the file once the first is done; it asks again and again."""
+    path = tmp_path / "state" / "state.db"
+    first = open_store(path)
+    freeing = threading.Timer(0.4, first.close)
+    freeing.start()
+    before = time.monotonic()
+    with open_store(path, wait_seconds=30) as store:
+        waited = time.monotonic() - before
+        assert store.runs() == []
+    freeing.join()
+
+    assert 0.3 < waited < 5
+
+
+def test_waiting_in_vain(tmp_path: Path) -> None:
+    """When the time is over the error is the same as without one, and names the holder."""
+    path = tmp_path / "state" / "state.db"
+    with open_store(path):
+        before = time.monotonic()
+        with pytest.raises(LockedError, match=f"process {os.getpid()}, started at 20") as caught:
+            open_store(path, wait_seconds=0.3)
+        waited = time.monotonic() - before
+
+    assert 0.3 <= waited < 5
     assert "wait until it has ended" in str(caught.value.hint)
 
 

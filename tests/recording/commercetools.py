@@ -12,6 +12,7 @@ from cdi_cli import sources
 from cdi_cli.checks import Check
 from cdi_cli.clock import Instant, Window
 from cdi_cli.sandbox import SandboxOptions, SandboxThread
+from cdi_cli.sandbox.commercetools.mutate import customer_deleted
 from cdi_cli.sources import ConsentField, Page, Reading, Source, SourceContext
 from recording import Account, Recording, Scenario
 from recording.scrub import Scrubber
@@ -93,6 +94,7 @@ _WORTHWHILE: dict[str, Callable[[dict[str, Any]], bool]] = {
         transaction["type"] == "Refund" and transaction["state"] == "Success" for transaction in record["transactions"]
     ),
     "products": lambda record: bool(record["masterData"]["current"].get("categories")),
+    "deletions": lambda record: "email" in record,
 }
 
 
@@ -127,6 +129,8 @@ def _real(environment: Mapping[str, str]) -> Account:
 def _sandbox() -> Iterator[Account]:
     options = SandboxOptions(orders=400, now=Instant("2026-06-01T00:00:00.000Z"), client_secret=SECRET)
     with SandboxThread(options) as sandbox:
+        gone = sandbox.shop.documents("customers")[:5]
+        sandbox.shop.seed("messages", [customer_deleted(each, at=each["lastModifiedAt"]) for each in gone])
         base = f"{sandbox.url}/commercetools"
         yield _account(options.project_key, f"{base}/api", f"{base}/auth", options.client_id, SECRET)
 
@@ -146,6 +150,7 @@ RECORDING = Recording(
         "orders-by-change": walk("orders", by="modified", rows=1),
         "payments": walk("payments"),
         "products": walk("products"),
+        "deletions": walk("deletions"),
     },
     effect="reads the project, changes nothing",
     secrets=(SECRET, "sandbox-client", "sandbox-secret"),

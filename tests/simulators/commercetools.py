@@ -10,11 +10,13 @@ from typing import Any
 from cdi_cli.clock import Instant, Window
 from cdi_cli.errors import AuthError, RefusedError, ScopeError, TransientError
 from cdi_cli.sandbox import SandboxOptions, SandboxThread
+from cdi_cli.sandbox.commercetools.mutate import customer_deleted
 from simulators import Mistake, Row
 
 NOW = Instant("2026-06-01T00:00:00.000Z")
 ORDERS = 160
 PAGES = 6
+DELETED = 36
 SECRET = "canary-s3cret+/of the client"
 _VARIABLE = "CONTRACT_CLIENT_SECRET"
 _UNWELCOME = ("view_customers", "view_products", "view_discount_codes", "view_customer_groups", "view_payments")
@@ -59,8 +61,12 @@ class CommercetoolsSimulator:
 
     def rows(self, stream: str) -> Sequence[Row]:
         """What the shop holds."""
-        documents = self._sandbox.shop.documents(stream)
-        return [Row(record["id"], record["createdAt"], record["lastModifiedAt"]) for record in documents]
+        documents = self._sandbox.shop.documents("messages" if stream == "deletions" else stream)
+        return [
+            Row(record["id"], record["createdAt"], record["lastModifiedAt"])
+            for record in documents
+            if stream != "deletions" or record["type"] == "CustomerDeleted"
+        ]
 
     def secrets_served(self) -> Sequence[str]:
         """The access tokens that are alive."""
@@ -85,10 +91,12 @@ class CommercetoolsSimulator:
 
     def break_type(self, stream: str, record: dict[str, Any]) -> None:
         """Text where an object or a number must be."""
-        record["transactions" if stream == "payments" else "version"] = "not of this type"
+        record[{"payments": "transactions", "deletions": "resource"}.get(stream, "version")] = "not of this type"
 
     def belongs(self, stream: str, record: Mapping[str, Any], entity: Any) -> bool:
-        """A record is its entity; a payment is one of those that its order's refunds name."""
+        """A record is its entity; a payment is one of those that its order's refunds name, a message is about a customer."""
+        if stream == "deletions":
+            return bool(entity.customer_id == record["resource"]["id"] and entity.email == record["email"])
         if stream == "payments":
             return record["id"] in {refund.payment_id for refund in entity.refunds}
         return bool(entity.id == record["id"])
@@ -97,13 +105,22 @@ class CommercetoolsSimulator:
         return f"{sandbox.url}/commercetools/{name.removesuffix('_url')}"
 
 
+def delete_some(sandbox: SandboxThread) -> None:
+    """Messages about customers that were deleted in the past, a third of them in one crowd at one time."""
+    gone = sandbox.shop.documents("customers")[:DELETED]
+    times = [customer["createdAt"] for customer in gone]
+    times = [*times[: DELETED // 3], *[times[DELETED // 3]] * (DELETED // 3), *times[2 * DELETED // 3 :]]
+    sandbox.shop.seed("messages", [customer_deleted(customer, at=at) for customer, at in zip(gone, times, strict=False)])
+
+
 @contextmanager
 def _run() -> Iterator[CommercetoolsSimulator]:
     common: dict[str, Any] = {"now": NOW, "client_secret": SECRET}
     with (
-        SandboxThread(SandboxOptions(orders=ORDERS, **common)) as sandbox,
+        SandboxThread(SandboxOptions(orders=ORDERS, messages=True, **common)) as sandbox,
         SandboxThread(SandboxOptions(orders=8, scopes=_UNWELCOME, **common)) as narrow,
     ):
+        delete_some(sandbox)
         yield CommercetoolsSimulator(sandbox, narrow)
 
 

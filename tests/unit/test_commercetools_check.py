@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from commercetools_stub import StubProject, opened
@@ -22,11 +23,13 @@ async def test_check_of_a_good_project_is_all_well() -> None:
         checks = await source.check()
     assert [check.name for check in checks] == [
         "credentials",
+        "scope of deletions",
         "scope of customers",
         "scope of carts",
         "scope of orders",
         "scope of payments",
         "scope of products",
+        "messages",
         "project",
         "clock",
     ]
@@ -50,6 +53,36 @@ async def test_check_names_missing_scopes_and_too_broad_ones() -> None:
         checks = await source.check()
     assert all(check.is_ok for check in checks)
     assert any("may change everything" in check.detail for check in checks)
+
+
+@pytest.mark.parametrize(
+    ("messages", "detail", "hint"),
+    [
+        (None, "messages are off", "switch messages on and read the stream `deletions`, or run `cdi erase`"),
+        ({"enabled": False, "deleteDaysAfterCreation": 15}, "messages are off", "or run `cdi erase`"),
+        ({"enabled": True, "deleteDaysAfterCreation": 30}, "messages are kept for 30 days", "sync within 30 days"),
+        ({"enabled": True}, "messages are kept: the stream `deletions`", "sync within 15 days"),
+    ],
+)
+async def test_check_tells_whether_deletions_can_be_known(messages: dict[str, Any] | None, detail: str, hint: str) -> None:
+    """Whether the project keeps messages, for how long, and what to do with that."""
+    async with opened(StubProject(messages=messages)) as source:
+        by_name = {check.name: check for check in await source.check()}
+
+    found = by_name["messages"]
+    assert found.is_ok
+    assert detail in found.detail
+    assert hint in (found.hint or "")
+
+
+async def test_the_scope_for_deletions_is_needed_only_for_them() -> None:
+    """Without `view_messages` the check is still well, and says what the scope is for."""
+    async with opened(StubProject()) as source:
+        by_name = {check.name: check for check in await source.check()}
+
+    found = by_name["scope of deletions"]
+    assert (found.is_ok, found.detail) == (True, "`view_messages:shop` is missing")
+    assert found.hint == "needed only to read the stream `deletions`"
 
 
 async def test_check_tells_a_wrong_clock() -> None:

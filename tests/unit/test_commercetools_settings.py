@@ -81,6 +81,6 @@ def test_source_is_found_by_name() -> None:
     """The folder alone makes the source known, with its streams in reading order."""
     spec = sources.load("commercetools")
     assert "commercetools" in sources.names()
-    assert spec.names == ["customers", "carts", "orders", "payments", "products"]
+    assert spec.names == ["deletions", "customers", "carts", "orders", "payments", "products"]
     assert [stream.name for stream in spec.streams if stream.is_default] == ["customers", "carts", "orders"]
     assert {"password", "token", "interfaceInteractions"} <= spec.denied_fields

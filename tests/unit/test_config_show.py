@@ -19,11 +19,13 @@ CANARY = "canary-5f1c2e9a77b04d31"
 
 FULL = changed(
     "workspace: acme",
-    "workspace: acme\nplan: my plan\nlog: {file: cdi.log, level: debug}",
+    "workspace: acme\nplan: my plan\nlog: {file: cdi.log, level: debug}\nledger: {keep: 1825d}\n"
+    "metrics_file: cdi.prom\nnotify: {webhook: 'file:hook'}",
     changed(
         "{source: main, destinations: [sink]}",
         "{source: main, destinations: [sink], consent: {'Ads: all': {field: a.b, granted: ['yes', 1]}}, "
-        "require_consent: ['Ads: all'], lifecycle: {off: [order.updated]}, ids: {Order Completed: '{entity_number}-x'}}",
+        "require_consent: ['Ads: all'], lifecycle: {off: [order.updated]}, sync: {overlap: 5m, settle: 90}, "
+        "breaker: {rejected_share_max: 0.5, rejected_min: 10}, ids: {Order Completed: '{entity_number}-x'}}",
         changed(
             "project_key: my-shop", "project_key: my-shop\n    tokens: ['${T1}', 'keyring:cdi/x']\n    region: ${WHERE}"
         ),
@@ -42,6 +44,7 @@ def test_defaults_are_filled_in_and_secrets_have_their_state(tmp_path: Path, mon
         f"""\
 workspace: acme
 state: {tmp_path}/.cdi/state.db
+ledger: {{}}
 sources:
   main:
     type: shop
@@ -73,6 +76,10 @@ pipelines:
       'off': []
     ids: {{}}
     workers: 4
+    sync: {{}}
+    breaker:
+      rejected_share_max: 0.2
+      rejected_min: 100
 """
     )
 
@@ -121,6 +128,7 @@ def test_every_secret_is_listed(tmp_path: Path) -> None:
         "sources.main.tokens[0]": "${T1}",
         "sources.main.tokens[1]": "keyring:cdi/x",
         "destinations.sink.write_key": "${SINK_KEY}",
+        "notify.webhook": f"file:{tmp_path}/hook",
     }
 
 
@@ -131,7 +139,7 @@ def test_the_schema_is_a_schema_and_accepts_good_files(tmp_path: Path) -> None:
     validator = jsonschema.Draft202012Validator(schema)
 
     text = FULL.replace("${WHERE}", "north")
-    for good in (GOOD, text):
+    for good in (GOOD, text, show_yaml(load(tmp_path, text))):
         load(tmp_path, good)
         assert [error.message for error in validator.iter_errors(read_document(write(tmp_path, good)).data)] == []
 
@@ -149,6 +157,10 @@ def test_the_schema_is_a_schema_and_accepts_good_files(tmp_path: Path) -> None:
         ("region: eu", "region: mars"),
         ("destinations: [sink]", "destinations: []"),
         ("destinations: [sink]", "destinations: [sink], lifecycle: {off: [order.gone]}"),
+        ("destinations: [sink]", "destinations: [sink], sync: {overlap: 5 minutes}"),
+        ("destinations: [sink]", "destinations: [sink], sync: {settle: -5}"),
+        ("destinations: [sink]", "destinations: [sink], breaker: {rejected_share_max: 20}"),
+        ("workspace: acme", "workspace: acme\nnotify: {webhook: 'https://example.com/T0/B0'}"),
         ("  main:", "  Main Shop:"),
         ("project_key: my-shop", "project_key: my-shop\n    lookups: {code: true}"),
     ],

@@ -45,6 +45,8 @@ class Desk:
             settings=SimpleNamespace(
                 state=state,
                 pipelines={"main": SimpleNamespace(source="shop", destinations=tuple(destinations), workers=2)},
+                metrics_file=None,
+                notify=None,
             ),
             stream_names=lambda _source: ["orders"],
             config_flag="",
@@ -121,8 +123,8 @@ def test_ctrl_c_after_the_last_write_still_keeps_the_next_destination_from_being
     desk = Desk(state, monkeypatch, one=FakeDestination(), two=FakeDestination())
     real_end = SqliteStore.end_run
 
-    def end_run(self: SqliteStore, run_id: int, *, status: str, exit_code: int) -> None:
-        real_end(self, run_id, status=status, exit_code=exit_code)
+    def end_run(self: SqliteStore, run_id: int, **ended: Any) -> None:
+        real_end(self, run_id, **ended)
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(SqliteStore, "end_run", end_run)

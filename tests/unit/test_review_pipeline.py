@@ -63,11 +63,11 @@ class SlowDisk:
         self.go_on.wait(PATIENCE_SECONDS)
         raise self._error
 
-    def end_run(self, run_id: int, *, status: str, exit_code: int) -> None:
+    def end_run(self, run_id: int, **ended: Any) -> None:
         """Fail at the very end."""
         if self._fails == "end_run":
             raise self._error
-        self._store.end_run(run_id, status=status, exit_code=exit_code)
+        self._store.end_run(run_id, **ended)
 
 
 def page_of(number: int) -> OpenPage:
@@ -296,7 +296,7 @@ async def test_a_lost_lock_ends_in_a_report(state: Path) -> None:
     failure = LockedError("the checkpoint file is in use")
 
     class Lost(SlowDisk):
-        def end_run(self, run_id: int, *, status: str, exit_code: int) -> None:
+        def end_run(self, run_id: int, **ended: Any) -> None:
             raise LockedError("the checkpoint file is in use")
 
     def wrap(store: Any) -> Lost:

@@ -107,6 +107,35 @@ def test_mutations_by_name(sandbox: SandboxThread, client: SandboxClient) -> Non
     assert sandbox.shop.count("orders") == 39
 
 
+def test_a_deleted_customer_leaves_a_message_unless_erased() -> None:
+    """`CustomerDeleted` is told where messages are kept; with `dataErasure` every message about the customer is gone."""
+    with SandboxThread(SandboxOptions(orders=40, messages=True)) as sandbox, SandboxClient(sandbox.url) as client:
+        kept, erased = sandbox.shop.documents("customers")[-2:]
+        changes = [
+            {"do": "delete", "kind": "customers", "id": kept["id"]},
+            {"do": "delete", "kind": "customers", "id": erased["id"], "dataErasure": True},
+        ]
+        assert client.admin("POST", "commercetools/mutate", changes).status == 200
+
+        about = {record["id"]: [] for record in (kept, erased)}
+        for message in sandbox.shop.documents("messages"):
+            about.get(message["resource"]["id"], []).append(message)
+        (told,) = [message for message in about[kept["id"]] if message["type"] == "CustomerDeleted"]
+
+        assert (told["email"], told["resourceVersion"]) == (kept["email"], kept["version"] + 1)
+        assert about[erased["id"]] == []
+        assert {kept["id"], erased["id"]}.isdisjoint(each["id"] for each in sandbox.shop.documents("customers"))
+
+
+def test_without_messages_a_deleted_customer_vanishes(sandbox: SandboxThread, client: SandboxClient) -> None:
+    """A project that keeps no messages does not tell."""
+    customer = sandbox.shop.documents("customers")[0]
+    client.admin("POST", "commercetools/mutate", {"do": "delete", "kind": "customers", "id": customer["id"]})
+
+    assert sandbox.shop.documents("messages") == []
+    assert sandbox.shop.get("customers", customer["id"]) is None
+
+
 @pytest.mark.parametrize(
     "change",
     [

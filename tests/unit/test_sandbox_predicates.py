@@ -297,3 +297,12 @@ def test_points_are_found_only_where_they_bind() -> None:
     assert points(parse('paymentInfo(payments(id in ("a", "b"))) and version > 1'), path) == {"a", "b"}
     assert points(parse('paymentInfo(payments(id = "a")) or version > 1'), path) is None
     assert points(parse('paymentInfo(payments(id not in ("a")))'), path) is None
+
+
+def test_the_lower_case_email_can_only_be_asked_for() -> None:
+    """`lowercaseEmail` finds a customer whatever the case in which the address is stored; it is in no record."""
+    stored = record(email="Jane.Doe@Example.com")
+
+    assert matches('lowercaseEmail = "jane.doe@example.com"', stored)
+    assert not matches('lowercaseEmail = "Jane.Doe@Example.com"', stored)
+    assert not matches('lowercaseEmail = "jane.doe@example.com"', record())

@@ -166,7 +166,7 @@ def test_the_database_of_another_program_is_refused(foreign: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "match"), [(2, r"newer `cdi` \(schema 2, this one knows 1\)"), (0, "no schema 1 but 0")]
+    ("version", "match"), [(3, r"newer `cdi` \(schema 3, this one knows 2\)"), (0, "no schema 2 but 0")]
 )
 def test_another_schema_is_refused(path: Path, version: int, match: str) -> None:
     """A newer file is not for an older program, and one without a version is damaged."""

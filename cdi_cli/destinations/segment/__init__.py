@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cdi_cli.destinations._base import Destination, DestinationContext, DestinationSpec, Rejected
+from cdi_cli.destinations._base import Destination, DestinationContext, DestinationSpec, ErasureRequest, Person, Rejected
 from cdi_cli.destinations.segment.settings import SegmentSettings
 from cdi_cli.events import Event
 
@@ -39,7 +39,19 @@ def _judge(settings: SegmentSettings | None) -> Callable[[Event], Rejected | Non
     return refused
 
 
+def _erasure(settings: SegmentSettings, person: Person) -> list[ErasureRequest]:
+    from cdi_cli.destinations.segment.erasure import erasure_of
+
+    return erasure_of(settings, person)
+
+
 DESTINATION = DestinationSpec(
-    name="segment", title="Twilio Segment", settings=SegmentSettings, open=_open, is_idempotent=True, judge=_judge
+    name="segment",
+    title="Twilio Segment",
+    settings=SegmentSettings,
+    open=_open,
+    is_idempotent=True,
+    judge=_judge,
+    erasure=_erasure,
 )
 """Segment drops a repeat of a `messageId` for at least 24 hours, across all sources (sheet "Segment", section 2)."""

@@ -2,13 +2,14 @@
 
     {"do": "add",     "kind": "orders", "document": {...}}
     {"do": "update",  "kind": "orders", "id": "...", "changes": {...}}        None removes a field
-    {"do": "delete",  "kind": "customers", "id": "..."}
+    {"do": "delete",  "kind": "customers", "id": "...", "dataErasure": false}
     {"do": "refund",  "order": "...", "amount": 1200, "state": "Success", "type": "Refund"}
     {"do": "cancel",  "order": "..."}
     {"do": "release"}                                                         show held and lagging writes now
 
 `"hold": true` keeps a write invisible until `release`: stamped now, seen later. Amounts are minor units; a refund
-without an amount gives back what the payment was charged.
+without an amount gives back what the payment was charged. A deleted customer leaves a `CustomerDeleted` message behind
+where the project keeps messages; with `dataErasure` all messages about the customer go, that one included.
 """
 
 from __future__ import annotations
@@ -66,8 +67,8 @@ def refund(
 
     Raises KeyError if the order does not exist or was never paid.
     """
-    order = shop.document("orders", order_id)
-    payment = shop.document("payments", order["paymentInfo"]["payments"][0]["id"])
+    order = shop.latest("orders", order_id)
+    payment = shop.latest("payments", order["paymentInfo"]["payments"][0]["id"])
     planned = payment["amountPlanned"]
     transaction = {
         "id": str(uuid.uuid4()),
@@ -85,5 +86,37 @@ def _edit(shop: Shop, change: dict[str, Any], kind: str, hold: bool) -> Document
         return shop.add(kind, change["document"], hold=hold)
     if change["do"] == "update":
         return shop.update(kind, change["id"], change["changes"], hold=hold)
-    shop.delete(kind, change["id"])
+    if kind == "customers":
+        delete_customer(shop, change["id"], data_erasure=bool(change.get("dataErasure", False)))
+    else:
+        shop.delete(kind, change["id"])
     return {"id": change["id"]}
+
+
+def delete_customer(shop: Shop, customer_id: str, *, data_erasure: bool = False) -> None:
+    """Delete a customer with what that leaves in the messages; orders and carts stay. Raises KeyError if there is none."""
+    customer = shop.document("customers", customer_id)
+    shop.delete("customers", customer_id)
+    about = {"typeId": "customer", "id": customer_id}
+    if data_erasure:
+        for message in shop.documents("messages"):
+            if message["resource"] == about:
+                shop.delete("messages", message["id"])
+    elif shop.project.get("messages", {}).get("enabled"):
+        shop.add("messages", customer_deleted(customer, at=shop.clock.instant()))
+
+
+def customer_deleted(customer: Document, *, at: str) -> Document:
+    """What a project's messages say about a deleted customer."""
+    email = {"email": customer["email"]} if "email" in customer else {}
+    return {
+        "id": str(uuid.uuid4()),
+        "version": 1,
+        "createdAt": at,
+        "lastModifiedAt": at,
+        "sequenceNumber": customer["version"] + 1,
+        "resource": {"typeId": "customer", "id": customer["id"]},
+        "resourceVersion": customer["version"] + 1,
+        "type": "CustomerDeleted",
+        **email,
+    }

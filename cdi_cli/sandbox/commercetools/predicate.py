@@ -161,6 +161,9 @@ def _compare(field: str, op: str, value: Value) -> Matcher:
     if field == "id" and op not in ("=", "!="):
         key = _key_value("id", value)
         return lambda item: isinstance(item.get("id"), str) and compare(id_key(item["id"]), key)
+    if field == "lowercaseEmail":
+        # No record shows this field: it can only be asked for.
+        return lambda item: isinstance(item.get("email"), str) and compare(item["email"].lower(), value)
     kind = _kind(value)
     return lambda item: _kind(item.get(field)) == kind and compare(item[field], value)
 

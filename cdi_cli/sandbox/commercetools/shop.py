@@ -1,8 +1,9 @@
 """The project's data: collections by resource kind, and writes that behave as the platform's do.
 
 A write stamps `lastModifiedAt` and bumps `version` at once, but may become visible later (`lag_seconds`, or held until
-`release`): a late commit, the case in which reading "up to now" loses records. Payments never touch their orders;
-unpublished products leave the projections; a deleted record vanishes without a trace.
+`release`): a late commit, the case in which reading "up to now" loses records. A write that becomes visible late never
+covers a newer one. Payments never touch their orders; unpublished products leave the projections; a deleted record vanishes
+without a trace. Every write is kept in `journal`, in the order in which it was stamped: what a judge compares with.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
+from cdi_cli.clock import Instant
 from cdi_cli.sandbox.clock import SandboxClock
 from cdi_cli.sandbox.commercetools.collection import Collection, Query, Rows
 from cdi_cli.sandbox.commercetools.fields import FIELDS
@@ -37,6 +40,16 @@ TYPE_IDS: dict[str, str] = {
 DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One write: what was stored and when it was stamped; `record` None: the record was deleted."""
+
+    kind: str
+    record_id: str
+    at: Instant
+    record: Record | None
+
+
 class Shop:
     """Direct access to what the simulator serves; every method may be called from any thread."""
 
@@ -47,6 +60,7 @@ class Shop:
         self._collections = {kind: Collection(seed) for kind in KINDS}
         self._staged = Collection(seed)
         self._pending: list[tuple[float | None, str, Record]] = []
+        self.journal: list[Written] = []
         self._lock = threading.RLock()
         self._before_query: list[Callable[[Shop, str], None]] = []
 
@@ -86,6 +100,16 @@ class Shop:
             raise KeyError(record_id)
         return record.document()
 
+    def latest(self, kind: str, record_id: str) -> Document:
+        """The newest version of a record as objects, be it visible yet or not; raises KeyError if there is none."""
+        states = [record for _due, held, record in self._pending if held == kind and record.id == record_id]
+        visible = self._collections[kind].get(record_id)
+        if visible is not None:
+            states.append(visible)
+        if not states:
+            raise KeyError(record_id)
+        return max(states, key=lambda record: record.version).document()
+
     def documents(self, kind: str) -> list[Document]:
         """All visible records of a kind as objects, in the order in which they came."""
         with self._lock:
@@ -108,7 +132,7 @@ class Shop:
     def update(self, kind: str, record_id: str, changes: Document, *, hold: bool = False) -> Document:
         """Merge `changes` into a record (None removes a field); stamps it now and bumps its version."""
         with self._lock:
-            document = self._latest(kind, record_id)
+            document = self.latest(kind, record_id)
             document.update(changes)
             document = {name: value for name, value in document.items() if value is not None}
             document["version"] += 1
@@ -121,6 +145,7 @@ class Shop:
         with self._lock:
             if self._collections[kind].remove(record_id) is None:
                 raise KeyError(record_id)
+            self.journal.append(Written(kind, record_id, self.clock.instant(), None))
             self._pending = [entry for entry in self._pending if entry[2].id != record_id]
             if kind == "products":
                 self._collections["product-projections"].remove(record_id)
@@ -141,14 +166,6 @@ class Shop:
     def _collection(self, kind: str, staged: bool) -> Collection:
         return self._staged if staged and kind == "product-projections" else self._collections[kind]
 
-    def _latest(self, kind: str, record_id: str) -> Document:
-        """The newest version of a record, be it visible yet or not."""
-        waiting = [record for _due, held, record in self._pending if held == kind and record.id == record_id]
-        record = waiting[-1] if waiting else self._collections[kind].get(record_id)
-        if record is None:
-            raise KeyError(record_id)
-        return record.document()
-
     def _write(self, kind: str, document: Document, hold: bool) -> None:
         record = Record(document)
         if len(record.body) > DOCUMENT_BYTES_MAX:
@@ -156,6 +173,7 @@ class Shop:
             raise ValueError(msg)
         with self._lock:
             self._commit()
+            self.journal.append(Written(kind, record.id, self.clock.instant(), record))
             if hold or self.lag_seconds:
                 due = None if hold else self.clock.seconds() + self.lag_seconds
                 self._pending.append((due, kind, record))
@@ -176,6 +194,9 @@ class Shop:
         self._pending = waiting
 
     def _show(self, kind: str, record: Record) -> None:
+        visible = self._collections[kind].get(record.id)
+        if visible is not None and visible.version > record.version:
+            return
         self._collections[kind].put(record)
         if kind == "products":
             self._collections["product-projections"].remove(record.id)

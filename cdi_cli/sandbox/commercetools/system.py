@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cdi_cli.sandbox.admin_tools import changes_of
+from cdi_cli.sandbox.admin_tools import changes_of, lines, slice_of
 from cdi_cli.sandbox.clock import SandboxClock
 from cdi_cli.sandbox.commercetools.api import CommercetoolsApi
 from cdi_cli.sandbox.commercetools.auth import TokenOffice
@@ -13,6 +13,7 @@ from cdi_cli.sandbox.commercetools.mutate import mutate
 from cdi_cli.sandbox.commercetools.replies import scripted
 from cdi_cli.sandbox.commercetools.shop import KINDS, Shop
 from cdi_cli.sandbox.http_server import Request, Response
+from cdi_cli.sandbox.live import CHANGES, live
 from cdi_cli.sandbox.options import SECRET_VARIABLE, SandboxOptions
 from cdi_cli.sandbox.seed.shop import project_of, seed_shop
 from cdi_cli.sandbox.system import AdminRoute, SystemSpec
@@ -39,9 +40,10 @@ class CommercetoolsSystem:
         return response
 
     def admin_routes(self) -> Mapping[tuple[str, str], AdminRoute]:
-        """Changes by name, and the end of all tokens."""
+        """Changes by name, all writes, and the end of all tokens."""
         return {
             ("POST", "mutate"): self._mutate,
+            ("GET", "journal"): self._journal,
             ("POST", "revoke-tokens"): lambda _request: {"revoked": self.tokens.revoke_all()},
         }
 
@@ -58,7 +60,22 @@ class CommercetoolsSystem:
         return {kind: self.shop.count(kind) for kind in KINDS}
 
     def _mutate(self, request: Request) -> list[dict[str, Any]]:
-        return [mutate(self.shop, change) for change in changes_of(request)]
+        changed: list[dict[str, Any]] = []
+        for change in changes_of(request):
+            changed += live(self.seeder, change) if change.get("do") in CHANGES else [mutate(self.shop, change)]
+        return changed
+
+    def _journal(self, request: Request) -> Response:
+        offset, limit = slice_of(request)
+        return lines([
+            {
+                "kind": entry.kind,
+                "id": entry.record_id,
+                "at": entry.at,
+                "record": None if entry.record is None else entry.record.document(),
+            }
+            for entry in self.shop.journal[offset : offset + limit]
+        ])  # fmt: skip
 
 
 def _settings(url: str, options: SandboxOptions) -> str:

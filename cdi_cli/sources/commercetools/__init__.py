@@ -1,9 +1,10 @@
-"""commercetools (HTTP API v2): customers, carts, orders, payments (refunds) and products of one project.
+"""commercetools (HTTP API v2): customers and deletions of them, carts, orders, payments (refunds) and products.
 
 settings  where the project is and who we are     client    requests, errors      token    access token, server clock
 paging    keyset predicates, cursor, page size    streams   what is offered       records  the structs we decode
 reading   records to entities, one by one         refunds   payments to orders    references  cached look-ups
-offline   reading without a connection, for fixtures
+offline   reading without a connection, for fixtures      find      single records by id, number, customer or e-mail
+deletions customers who were deleted, told by messages
 """
 
 from __future__ import annotations

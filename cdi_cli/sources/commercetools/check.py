@@ -16,12 +16,20 @@ SKEW_SECONDS_NOTED = 60.0
 SKEW_SECONDS_MAX = 300.0
 
 
+class Messages(msgspec.Struct, frozen=True, rename="camel"):
+    """Whether the project keeps messages, and for how many days."""
+
+    enabled: bool = False
+    delete_days_after_creation: int | None = None
+
+
 class Project(msgspec.Struct, frozen=True):
     """What we read of the project's settings."""
 
     name: str = ""
     languages: tuple[str, ...] = ()
     currencies: tuple[str, ...] = ()
+    messages: Messages = Messages()
 
 
 PROJECT = Ask(path="", what="commercetools project", permission="view_project_settings")
@@ -79,9 +87,9 @@ def _stream_scope(name: str, permission: str, held: set[str], settings: Commerce
     scope = settings.full_scope(permission)
     if _is_held(permission, held, settings):
         return Check(f"scope of {name}", is_ok=True, detail=f"`{scope}` is held")
-    if name == "products":
+    if name in ("products", "deletions"):
         return Check(
-            f"scope of {name}", is_ok=True, detail=f"`{scope}` is missing", hint="needed only to read the stream `products`"
+            f"scope of {name}", is_ok=True, detail=f"`{scope}` is missing", hint=f"needed only to read the stream `{name}`"
         )
     hint = "without it refunds cannot be seen" if name == "payments" else "give the API client this scope"
     return Check(f"scope of {name}", is_ok=False, detail=f"`{scope}` is missing", hint=hint)
@@ -129,7 +137,26 @@ async def _project(client: Client, settings: CommercetoolsSettings) -> list[Chec
         ]
     languages, currencies = ", ".join(project.languages), ", ".join(project.currencies)
     detail = f"`{settings.project_key}` answers: languages {languages or 'none'}; currencies {currencies or 'none'}"
-    return [Check("project", is_ok=True, detail=detail)]
+    return [_messages(project.messages), Check("project", is_ok=True, detail=detail)]
+
+
+def _messages(messages: Messages) -> Check:
+    """Whether deleted customers can be told: retention is 1 to 90 days, 15 unless set (sheet, section 3)."""
+    if messages.enabled:
+        days = messages.delete_days_after_creation
+        kept = f"kept for {days} days" if days is not None else "kept"
+        return Check(
+            "messages",
+            is_ok=True,
+            detail=f"messages are {kept}: the stream `deletions` tells which customers were deleted",
+            hint=f"list `deletions` in a pipeline's `streams` to stop sending about them, and sync within {days or 15} days",
+        )
+    return Check(
+        "messages",
+        is_ok=True,
+        detail="messages are off: the project does not tell which customers were deleted",
+        hint="switch messages on and read the stream `deletions`, or run `cdi erase` for each customer who is deleted",
+    )
 
 
 def _clock(skew_seconds: float | None) -> Check:

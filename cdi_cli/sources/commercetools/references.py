@@ -201,7 +201,7 @@ async def fetch_by_id(
             raise
     except RefusedError as error:
         # One id that is none makes the API refuse the others with it.
-        plausible = [identifier for identifier in ids if _UUID.fullmatch(identifier)]
+        plausible = [identifier for identifier in ids if is_id(identifier)]
         if error.status != 400 or len(plausible) == len(ids):
             raise
         return await fetch_by_id(client, ask, plausible, kind, where=where)
@@ -212,9 +212,14 @@ async def fetch_by_id(
     return first + await fetch_by_id(client, ask, ids[middle:], kind, where=where)
 
 
-def quoted(identifier: str) -> str:
-    """An id as a string of a predicate."""
-    escaped = identifier.replace("\\", "\\\\").replace('"', '\\"')
+def is_id(text: str) -> bool:
+    """Whether a text can be the id of anything: the API refuses a query for one that cannot."""
+    return _UUID.fullmatch(text) is not None
+
+
+def quoted(text: str) -> str:
+    """An id or another text as a string of a predicate."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 

@@ -10,17 +10,19 @@ from cdi_cli.checks import Check
 from cdi_cli.clock import SYSTEM_CLOCK, Clock, Instant, Window
 from cdi_cli.errors import RefusedError, ScopeError, TooLargeError
 from cdi_cli.http import HttpClient, HttpLimits, RetryPolicy
-from cdi_cli.sources._base import Cursor, Page, Reading, SourceContext
+from cdi_cli.sources._base import Cursor, FindBy, Page, Reading, SourceContext
 from cdi_cli.sources._consent import ConsentReader
 from cdi_cli.sources.commercetools.check import PROJECT, Project, run_checks
 from cdi_cli.sources.commercetools.client import Ask, Client, SlowAnswerError
+from cdi_cli.sources.commercetools.deletions import read_deletions
+from cdi_cli.sources.commercetools.find import condition, find_records
 from cdi_cli.sources.commercetools.paging import Envelope, PageSize, Total, Walk, cursor_of, page_params, predicate
 from cdi_cli.sources.commercetools.reading import Reader, scrubbed
 from cdi_cli.sources.commercetools.references import References
 from cdi_cli.sources.commercetools.refunds import RefundReader
 from cdi_cli.sources.commercetools.settings import CommercetoolsSettings
 from cdi_cli.sources.commercetools.shop import Shop
-from cdi_cli.sources.commercetools.streams import EXPANSIONS, STREAMS, path_of
+from cdi_cli.sources.commercetools.streams import CONDITIONS, EXPANSIONS, NEVER_CHANGED, STREAMS, path_of
 
 
 class CommercetoolsSource:
@@ -69,13 +71,14 @@ class CommercetoolsSource:
 
     async def count(self, stream: str, window: Window) -> int | None:
         """How many records were created in a window; at most 10,000, where the platform stops counting."""
-        params = [("where", predicate("created", window, None)), ("limit", "0"), ("withTotal", "true")]
+        where = [("where", predicate("created", window, None)), *CONDITIONS.get(stream, ())]
+        params = [*where, ("limit", "0"), ("withTotal", "true")]
         answer, _ = await self._client.get(self._ask(stream, "count", params), Total)
         return answer.total
 
     async def pages(self, stream: str, window: Window, cursor: Cursor | None, *, by: str = "created") -> AsyncIterator[Page]:
         """Read a window by `createdAt` or `lastModifiedAt`, in pages of about 4 MB."""
-        walk = Walk(by, window, cursor)
+        walk = Walk("created" if stream in NEVER_CHANGED else by, window, cursor)
         while True:
             envelope, rows_asked = await self._page(stream, walk)
             rows = envelope.results
@@ -92,10 +95,20 @@ class CommercetoolsSource:
 
     async def read(self, stream: str, records: Sequence[bytes]) -> list[list[Reading]]:
         """Turn raw records into entities; payments become the orders whose money went back."""
+        if stream == "deletions":
+            return [[reading] for reading in read_deletions(records)]
         await self._learn_languages()
         if stream == "payments":
             return await self._refunds.read(records)
         return [[reading] for reading in await self._reader.read(stream, records)]
+
+    async def find(self, stream: str, by: FindBy, value: str) -> list[bytes]:
+        """The records with this id, number, customer or e-mail, at most 500; none where the stream has no such field."""
+        where = condition(stream, by, value)
+        if where is None:
+            return []
+        extra = (*CONDITIONS.get(stream, ()), *EXPANSIONS.get(stream, ()))
+        return await find_records(self._client, self._ask(stream, "look-up", ()), where, extra)
 
     def scrub(self, stream: str, record: bytes) -> bytes | None:  # noqa: ARG002 - the contract's; all are scrubbed alike
         """The record without password hashes, payment tokens and what payment providers told."""
@@ -110,7 +123,11 @@ class CommercetoolsSource:
         size = self._sizes[stream]
         while True:
             rows = size.rows
-            params = [*page_params(walk.by, walk.window, walk.position, rows), *EXPANSIONS.get(stream, ())]
+            params = [
+                *page_params(walk.by, walk.window, walk.position, rows),
+                *CONDITIONS.get(stream, ()),
+                *EXPANSIONS.get(stream, ()),
+            ]
             try:
                 envelope, size_bytes = await self._client.get(
                     self._ask(stream, "page", params, is_divisible=rows > 1), Envelope

@@ -5,6 +5,13 @@ from __future__ import annotations
 from cdi_cli.sources._base import Stream
 
 STREAMS = (
+    Stream(
+        "deletions",
+        "customer",
+        is_default=False,
+        scope="view_messages",
+        description="customers who were deleted, as the project's messages tell: nothing more is sent about them",
+    ),
     Stream("customers", "customer", scope="view_customers", description="customer accounts as profiles"),
     Stream("carts", "cart", scope="view_orders", description="carts that reached checkout"),
     Stream("orders", "order", scope="view_orders", description="orders with their payments, refunds and deliveries"),
@@ -12,6 +19,7 @@ STREAMS = (
         "payments",
         "order",
         is_default=False,
+        is_sync_default=True,
         scope="view_payments",
         description="changed payments, read as the orders whose money went back",
     ),
@@ -27,7 +35,18 @@ EXPANSIONS: dict[str, tuple[tuple[str, str], ...]] = {"orders": (EXPAND_PAYMENTS
 """Payments come with orders in both ways of reading: refunds of a backfill need them, and a changed order is then read with
 the `paid_at` and refunds that it had before, so that its content does not seem to change."""
 
+CONDITIONS: dict[str, tuple[tuple[str, str], ...]] = {"deletions": (("where", 'type = "CustomerDeleted"'),)}
+"""What the records of a stream have in common that shares its path with others."""
+
+NEVER_CHANGED = frozenset({"deletions"})
+"""Streams whose records never change after they were made: both ways of reading go by `createdAt`."""
+
+PATHS = {"deletions": "messages"}
+"""Where a stream is read that is not called as its path."""
+
 
 def path_of(stream: str, store_key: str | None) -> str:
     """The path of a stream below the project."""
-    return f"/in-store/key={store_key}/{stream}" if store_key and stream in STORE_STREAMS else f"/{stream}"
+    return (
+        f"/in-store/key={store_key}/{stream}" if store_key and stream in STORE_STREAMS else f"/{PATHS.get(stream, stream)}"
+    )

@@ -1,0 +1,130 @@
+"""Which dead letters a command means: the options that all of `cdi dlq` share, each declared once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from cdi_cli.state._base import LetterFilter, Store
+
+NumbersArgument = Annotated[
+    list[int] | None, typer.Argument(help="Numbers of dead letters, from `cdi dlq list`", show_default=False)
+]
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only this reason", show_default=False)]
+EventOption = Annotated[str | None, typer.Option("--event", help="Only this event", show_default=False)]
+StreamOption = Annotated[str | None, typer.Option("--stream", "-s", help="Only this stream", show_default=False)]
+DestinationOption = Annotated[
+    str | None, typer.Option("--destination", "-d", help="Only this destination", show_default=False)
+]
+PipelineOption = Annotated[str | None, typer.Option("--pipeline", "-p", help="Only this pipeline", show_default=False)]
+EntityOption = Annotated[
+    str | None, typer.Option("--entity", help="Only this order, customer or cart, by its id", show_default=False)
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--since", help="Only what failed last at or after this: 2026-01-31, 12h, yesterday (UTC)", show_default=False
+    ),
+]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", help="Only what failed last before this (UTC)", show_default=False)
+]
+RunOption = Annotated[int | None, typer.Option("--run", help="Only what this run left, see `cdi runs`", show_default=False)]
+LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many, newest first", show_default=False)]
+WaitOption = Annotated[
+    str | None, typer.Option("--wait", help="Wait up to so long for another cdi to end, for example 5m", show_default=False)
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The dead letters that the command line names, as it was typed; all of them where it names none."""
+
+    numbers: tuple[int, ...] = ()
+    reason: str | None = None
+    event: str | None = None
+    stream: str | None = None
+    destination: str | None = None
+    pipeline: str | None = None
+    entity: str | None = None
+    since: str | None = None
+    until: str | None = None
+    run: int | None = None
+    limit: int | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing was named."""
+        return not self.numbers and not self.words
+
+    @property
+    def words(self) -> str:
+        """The choice as options of a command line, without `--limit`."""
+        named = ("reason", "event", "stream", "destination", "pipeline", "entity", "since", "until", "run")
+        given = ((name, getattr(self, name)) for name in named)
+        return " ".join(f"--{name} {value}" for name, value in given if value is not None)
+
+    def filter(self) -> LetterFilter:
+        """What the checkpoint file is asked for; raises ConfigError for a date that is none."""
+        from cdi_cli.cli.when import parse_when, parse_zone
+        from cdi_cli.clock import SYSTEM_CLOCK, Instant
+        from cdi_cli.state._base import LetterFilter
+
+        def instant(text: str | None, option: str) -> Instant | None:
+            if text is None:
+                return None
+            return parse_when(text, now=SYSTEM_CLOCK.now(), zone=parse_zone("UTC"), option=option).instant
+
+        return LetterFilter(
+            pipeline=self.pipeline,
+            destination=self.destination,
+            stream=self.stream,
+            reason=self.reason,
+            event_name=self.event,
+            entity_id=self.entity,
+            run_id=self.run,
+            since=instant(self.since, "--since"),
+            until=instant(self.until, "--until"),
+            numbers=self.numbers or None,
+        )
+
+
+def find_numbers(store: Store | None, choice: Choice) -> list[int]:
+    """The numbers of the dead letters that are meant, newest first; raises ConfigError for a number that does not exist."""
+    from cdi_cli.errors import ConfigError
+    from cdi_cli.state._base import LetterFilter
+
+    known = set(store.letter_numbers(LetterFilter(numbers=choice.numbers))) if store and choice.numbers else set()
+    if unknown := [number for number in choice.numbers if number not in known]:
+        raise ConfigError(
+            f"there is no dead letter {unknown[0]}", hint="`cdi dlq list` shows their numbers; what was delivered has left"
+        )
+    return store.letter_numbers(choice.filter(), limit=choice.limit) if store else []
+
+
+def require_choice(choice: Choice) -> None:
+    """Raise ConfigError where the command line names no dead letter."""
+    from cdi_cli.errors import ConfigError
+
+    if choice.is_everything:
+        raise ConfigError("no dead letter is named", hint="give numbers from `cdi dlq list`, or a filter such as `--reason`")
+
+
+def counted(count: int) -> str:
+    """So many dead letters, in words."""
+    return f"{count:,} dead letter{'' if count == 1 else 's'}"
+
+
+def seconds_of(wait: str | None) -> float:
+    """The seconds that `--wait` means; raises ConfigError for what is no duration."""
+    from cdi_cli.config.durations import parse_duration
+    from cdi_cli.errors import ConfigError
+
+    try:
+        return float(parse_duration(wait)) if wait is not None else 0.0
+    except ValueError as error:
+        raise ConfigError(f"--wait: {error}") from None

@@ -1,0 +1,77 @@
+"""`cdi sync`: send what changed since the last sync, once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cdi_cli.cli.options import ConfigOption, JsonOption, LogFileOption
+
+
+def sync(
+    config: ConfigOption = None,
+    pipeline: Annotated[
+        list[str] | None, typer.Option("--pipeline", "-p", help="Only this pipeline; may be repeated", show_default=False)
+    ] = None,
+    destination: Annotated[
+        list[str] | None,
+        typer.Option("--destination", "-d", help="Only this destination; may be repeated", show_default=False),
+    ] = None,
+    stream: Annotated[
+        list[str] | None, typer.Option("--stream", "-s", help="Only this stream; may be repeated", show_default=False)
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            help="Where the first sync starts when there was no backfill, for example today or 2h",
+            show_default=False,
+        ),
+    ] = None,
+    timezone: Annotated[str, typer.Option("--timezone", help="Zone of dates without one (IANA name)")] = "UTC",
+    max_duration: Annotated[
+        str | None,
+        typer.Option(
+            "--max-duration", help="Stop in order after so long, for example 4m; the next run goes on", show_default=False
+        ),
+    ] = None,
+    wait: Annotated[
+        str | None,
+        typer.Option("--wait", help="Wait up to so long for another cdi to end, for example 30s", show_default=False),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option("--rate", min=0.1, max=1_000_000, help="Events per second (the destination's own)", show_default=False),
+    ] = None,
+    metrics_file: Annotated[
+        str | None,
+        typer.Option("--metrics-file", help="Write the figures of all pipelines there, for Prometheus", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+    log_file: LogFileOption = None,
+) -> None:
+    """Read what was modified since the last sync, and send what is new in it.
+
+    Made for cron: it never overlaps with itself (exit code 4), goes on where it stopped, and says what it did, in one line
+    per destination. Each destination keeps its own progress: one that is down does not hold up the others.
+
+    Example: cdi sync --max-duration 4m
+    """
+    from cdi_cli.cli.options import open_project
+    from cdi_cli.cli.sync_run import Options, run
+
+    project = open_project(config, log_file=log_file)
+    options = Options(
+        pipelines=tuple(project.pipeline_name(name) for name in pipeline or project.settings.pipelines),
+        destinations=tuple(destination or ()),
+        streams=tuple(stream or ()),
+        since=since,
+        timezone=timezone,
+        max_duration=max_duration,
+        wait=wait,
+        rate=rate,
+        metrics_file=metrics_file,
+        is_json=as_json,
+    )
+    raise typer.Exit(run(project, options))
