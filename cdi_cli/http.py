@@ -21,6 +21,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from cdi_cli import __version__
 from cdi_cli._http_gzip import gzip
+from cdi_cli._http_retry import AttemptFailedError
 from cdi_cli._http_types import TRANSIENT_STATUSES, HttpLimits, Response, RetryPolicy, checked_host, is_loopback
 from cdi_cli.errors import LostAnswerError, RefusedError, TransientError
 from cdi_cli.secrets import Secret
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TRANSIENT_STATUSES",
+    "AttemptFailedError",
     "HttpClient",
     "HttpLimits",
     "Response",
@@ -88,14 +90,15 @@ class HttpClient:
         """Send until there is an answer that is not transient, and return it; the caller judges its status.
 
         A URL that is a secret itself (a webhook's) is given as one. `params` are added to the URL's query.
-        `accept(response)` may raise TransientError or ProtocolError to have the request repeated; its last error is what is
-        raised in the end. Raises TransientError when retries are over (of a policy that does not repeat, LostAnswerError
-        where the request may have been carried out), RefusedError for a redirect, TooLargeError for a body over
-        `decoded_bytes_max`, StoppedError for TLS that cannot be trusted, ConfigError for an unencrypted or impossible URL.
+        `accept(response)` may raise TransientError or ProtocolError to have the request repeated, AttemptFailedError to
+        choose the pause too; its last error is what is raised in the end. Raises TransientError when retries are over (of a
+        policy that does not repeat, LostAnswerError where the request may have been carried out), RefusedError for a
+        redirect, TooLargeError for a body over `decoded_bytes_max`, StoppedError for TLS that cannot be trusted, ConfigError
+        for an unencrypted or impossible URL.
         """
         import stamina
 
-        from cdi_cli._http_retry import AttemptFailedError, Schedule
+        from cdi_cli._http_retry import Schedule
 
         plain_url = url.reveal() if isinstance(url, Secret) else url
         parts = urlsplit(plain_url)
@@ -127,7 +130,7 @@ class HttpClient:
         accept: Callable[[Response], None] | None,
         policy: RetryPolicy,
     ) -> Response:
-        from cdi_cli._http_retry import AttemptFailedError, pause_asked_for
+        from cdi_cli._http_retry import pause_asked_for
 
         response = await self._transport.attempt(
             method,

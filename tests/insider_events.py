@@ -47,7 +47,8 @@ def event(number: int = 1, **changes: Any) -> Event:
 def product(number: int = 1, **changes: Any) -> Event:
     """A product as the plan maps it; `changes` are other properties, None takes one away."""
     properties = {
-        "product_id": f"product-{number}", "name": "Tee", "sku": f"SKU-{number}", "price": 19.99, "original_price": 24.99, "currency": "EUR",
+        "product_id": f"product-{number}", "name": "Tee", "sku": f"SKU-{number}",
+        "price": 19.99, "original_price": 24.99, "currency": "EUR",
         "url": "https://shop.example/p/tee", "image_url": "https://shop.example/i/tee.jpg", "brand": "Acme",
         "categories": ["Apparel > Shirts", "Sale"], "in_stock": True, "stock_count": 12, "is_published": True,
     } | changes  # fmt: skip

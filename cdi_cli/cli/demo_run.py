@@ -19,7 +19,7 @@ from cdi_cli.clock import Instant
 from cdi_cli.errors import ConfigError, ExitCode
 from cdi_cli.http import HttpClient
 from cdi_cli.pipeline.project import load_project
-from cdi_cli.sandbox import SandboxOptions, SandboxProcess, cdi_environment, cdi_yaml
+from cdi_cli.sandbox import SandboxOptions, SandboxProcess, cdi_environment, cdi_yaml, source_names, spec_of
 
 NOW = Instant("2026-11-01T00:00:00.000Z")
 """The simulated shop's last day: fixed, so that a second demo meets the same orders."""
@@ -31,27 +31,36 @@ HEADER = "# Written by `cdi demo`, and anew by each.\n"
 """What a demo knows its own settings by: those of others, and their checkpoint, are not touched."""
 SLICE = 5_000
 ADDED = frozenset({"receivedAt", "sentAt", "originalTimestamp", "integrations", "library", "channel"})
+DEFAULT_SOURCE = "commercetools"
 SAMPLES = ("identify", "Order Completed", "Order Refunded")
 
 
-def run(orders: int, folder: Path, *, is_fresh: bool) -> ExitCode:
-    """Run the demo in `folder`; returns the backfill's exit code."""
+def default_folder(source: str) -> Path:
+    """Where the demo of a platform is put: each has a checkpoint of its own."""
+    return Path("demo" if source == DEFAULT_SOURCE else f"demo-{source}")
+
+
+def run(orders: int, source: str, folder: Path | None, *, is_fresh: bool) -> ExitCode:
+    """Run the demo in `folder`; returns the backfill's exit code, raises ConfigError for a platform without simulator."""
+    if source not in source_names():
+        raise ConfigError(f"there is no simulated `{source}`", hint=f"`--source` takes {' or '.join(source_names())}")
     talk = output.talk()
+    folder = folder or default_folder(source)
     config, state = folder / "cdi.yaml", folder / STATE
     _claim(folder, config, state)
     if is_fresh:
         for path in state.parent.glob(f"{state.name}*") if state.parent.is_dir() else ():
             path.unlink()
     is_again = state.exists()
-    options = SandboxOptions(orders=orders, now=NOW)
-    say(talk, f"starting a simulated commercetools shop ({orders:,} orders) and a simulated Segment ...")
+    options = SandboxOptions(sources=(source,), orders=orders, now=NOW)
+    say(talk, f"starting a simulated {spec_of(source).title} ({orders:,} orders) and a simulated Segment ...")
     with SandboxProcess(options) as sandbox:
         config.write_text(HEADER + cdi_yaml(sandbox.url, options), encoding="utf-8")
         os.environ.update(cdi_environment(options))
         say(talk, f"$ cdi backfill --config {config} --since {SINCE} --rate {RATE:g}")
         code = run_backfill(load_project(config), Options(pipeline="main", since=SINCE, rate=RATE))
         applied = asyncio.run(_applied(sandbox.url))
-        _show(applied, folder, is_again=is_again)
+        _show(applied, folder, source, is_again=is_again)
     return code
 
 
@@ -84,7 +93,7 @@ async def _applied(url: str) -> list[dict[str, Any]]:
         await client.close()
 
 
-def _show(applied: Sequence[dict[str, Any]], folder: Path, *, is_again: bool) -> None:
+def _show(applied: Sequence[dict[str, Any]], folder: Path, source: str, *, is_again: bool) -> None:
     data, talk = output.data(), output.talk()
     if applied:
         say(data, "")
@@ -99,11 +108,17 @@ def _show(applied: Sequence[dict[str, Any]], folder: Path, *, is_again: bool) ->
     say(talk, "")
     if is_again:
         say(talk, "this demo ran before: what was delivered then was recognised and not sent again")
-    cdi, where = output.command(), "" if folder == Path("demo") else f" --folder {folder}"
+    cdi, where = output.command(), "" if source == DEFAULT_SOURCE else f" --source {source}"
+    where += "" if folder == default_folder(source) else f" --folder {folder}"
+    init = "init shop" if source == DEFAULT_SOURCE else f"init shop --source {source}"
+    tips = {
+        f"demo{where}": "again: nothing is sent twice",
+        f"demo{where} --orders 50000 --fresh": "kill -9 it, then run it without --fresh: it resumes",
+        init: f"a project of your own; this one's settings: {folder / 'cdi.yaml'}",
+    }
     say(talk, "try next:")
-    say(talk, f"  {cdi} demo{where}                          again: nothing is sent twice")
-    say(talk, f"  {cdi} demo{where} --orders 50000 --fresh   kill -9 it, then run it without --fresh: it resumes")
-    say(talk, f"  {cdi} init shop                     a project of your own; this one's settings: {folder / 'cdi.yaml'}")
+    for arguments, what in tips.items():
+        say(talk, f"  {cdi} {arguments:{max(map(len, tips))}}   {what}")
 
 
 def revenue(applied: Sequence[dict[str, Any]]) -> str:

@@ -130,15 +130,17 @@ def _fill(part: Part, noun: str, given: dict[str, dict[str, str]], is_asking: bo
     from dataclasses import replace
 
     from cdi_cli.config import scaffold
+    from cdi_cli.config.fields import is_secret
     from cdi_cli.config.problems import suggestion
     from cdi_cli.errors import ConfigError
 
     answers = dict(given[noun])
     for key in answers:
-        if key not in part.model.model_fields or key in part.secrets():
-            reason = "is a secret: it is read from the environment" if key in part.secrets() else "is no setting"
+        is_field = key in part.model.model_fields
+        if not is_field or is_secret(part.model, (key,)):
+            reason = "is a secret: it is read from the environment" if is_field else "is no setting"
             raise ConfigError(f"`{key}` {reason} of the {noun} `{part.kind}`", hint=suggestion(key, part.model.model_fields))
-    asked = [question for question in scaffold.questions(part.model) if not _is_answered(question.key, answers)]
+    asked = [question for question in scaffold.questions(part.model, answers) if not _is_answered(question.key, answers)]
     missing = []
     for question in asked:
         if is_asking:
@@ -153,7 +155,7 @@ def _fill(part: Part, noun: str, given: dict[str, dict[str, str]], is_asking: bo
             f"the {noun} `{part.kind}` needs {' and '.join(f'`{question.key}`' for question in missing)}",
             hint=f"add {' '.join(flags)}, or run `cdi init` in a terminal to be asked",
         )
-    order = [question.key for question in scaffold.questions(part.model)]
+    order = [question.key for question in scaffold.questions(part.model, answers)]
     ordered = sorted(answers, key=lambda key: order.index(key) if key in order else len(order))
     filled = replace(part, answers={key: answers[key] for key in ordered})
     if wrong := scaffold.mistakes(filled):
@@ -250,7 +252,7 @@ def _say_next(folder: Path, parts: tuple[Part, Part], *, with_plan: bool) -> Non
     open_keys = {
         f"{part.name}.{question.key}"
         for part in parts
-        for question in scaffold.questions(part.model)
+        for question in scaffold.questions(part.model, part.answers)
         if part.answers.get(question.key) == question.placeholder
     }
     if open_keys:

@@ -12,6 +12,14 @@ DEFAULT_PORT = 8137
 
 def serve(
     orders: Annotated[int, typer.Option("--orders", min=0, max=2_000_000, help="Orders in the simulated shop")] = 5000,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source",
+            help="Platform to make data of; repeatable; default commercetools. Others are made when first asked",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Equal seeds make equal data")] = 1,
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 for any free one")
@@ -23,7 +31,7 @@ def serve(
         typer.Option("--write-config", help="Write a cdi.yaml for this sandbox to this new file", show_default=False),
     ] = None,
 ) -> None:
-    """Run simulators of commercetools and Segment on this machine until Ctrl-C.
+    """Run simulators of commercetools, Magento, Segment, mParticle and Insider on this machine until Ctrl-C.
 
     Example: cdi sandbox serve --orders 20000 --write-config cdi.yaml
     """
@@ -33,17 +41,19 @@ def serve(
     from cdi_cli.cli import output
     from cdi_cli.cli.closing import say
     from cdi_cli.errors import ConfigError
-    from cdi_cli.sandbox import SandboxOptions, cdi_environment, cdi_yaml
+    from cdi_cli.sandbox import SandboxOptions, cdi_environment, cdi_yaml, spec_of
     from cdi_cli.sandbox import serve as serve_sandbox
 
-    options = SandboxOptions(orders=orders, seed=seed, port=port, latency_ms=latency, poison=poison)
+    sources = _known_sources(source or ["commercetools"])
+    options = SandboxOptions(sources=sources, orders=orders, seed=seed, port=port, latency_ms=latency, poison=poison)
     talk = output.talk()
 
     def on_ready(url: str) -> None:
         if write_config is not None:
             _write_new(write_config, cdi_yaml(url, options))
         say(output.data(), url)
-        say(talk, f"a shop with {orders:,} orders and a Segment are listening; Ctrl-C ends them")
+        shops = " and a ".join(f"{spec_of(name).title} with {orders:,} orders" for name in sources)
+        say(talk, f"a {shops} and a Segment are listening; Ctrl-C ends them")
         for name, value in cdi_environment(options).items():
             say(talk, f"export {name}={value}")
         if write_config is not None:
@@ -61,9 +71,13 @@ def serve(
 
 def seed_(
     orders: Annotated[int, typer.Option("--orders", min=1, max=1_000_000, help="Orders to add")],
+    source: Annotated[
+        str | None,
+        typer.Option("--source", help="Platform to add to; default the sandbox's first", show_default=False),
+    ] = None,
     url: Annotated[str, typer.Option("--url", help="The running sandbox")] = f"http://127.0.0.1:{DEFAULT_PORT}",
 ) -> None:
-    """Add orders, with their customers, carts and payments, to a running sandbox.
+    """Add orders, with what belongs to them, to a running sandbox.
 
     Example: cdi sandbox seed --orders 1000
     """
@@ -72,11 +86,22 @@ def seed_(
     from cdi_cli.cli import output
     from cdi_cli.cli.closing import say
 
-    total = asyncio.run(_seed(url.rstrip("/"), orders))
+    names = _known_sources([source] if source else [])
+    total = asyncio.run(_seed(url.rstrip("/"), {"orders": orders, **({"source": names[0]} if names else {})}))
     say(output.data(), f"added {orders:,} orders, the shop has {total:,} now")
 
 
-async def _seed(url: str, orders: int) -> int:
+def _known_sources(names: list[str]) -> tuple[str, ...]:
+    from cdi_cli.errors import ConfigError
+    from cdi_cli.sandbox import source_names
+
+    for name in names:
+        if name not in source_names():
+            raise ConfigError(f"there is no simulated `{name}`", hint=f"`--source` takes {' or '.join(source_names())}")
+    return tuple(dict.fromkeys(names))
+
+
+async def _seed(url: str, wanted: dict[str, int | str]) -> int:
     """Ask the sandbox for more orders; returns how many it then has."""
     import json
 
@@ -90,7 +115,7 @@ async def _seed(url: str, orders: int) -> int:
             f"{url}/_sandbox/seed",
             what="sandbox",
             headers={"Content-Type": "application/json"},
-            content=json.dumps({"orders": orders}).encode(),
+            content=json.dumps(wanted).encode(),
         )
     finally:
         await client.close()

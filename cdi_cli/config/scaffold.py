@@ -1,7 +1,8 @@
 """The files of a new project: `cdi.yaml`, `.env.example`, `.gitignore`, made from what the connectors' settings ask for.
 
 What is asked is read off each connector's model, so that a new connector is scaffolded without a line here: its required
-fields, and a `region` where it has one. Secrets are never asked for; they become `${NAME}` references.
+fields, those it needs besides (`ConnectorSettings.needed`), and a `region` where it has one. Secrets are never asked for;
+they become `${NAME}` references.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from cdi_cli.config.fields import choices, is_secret
 from cdi_cli.config.load import FILE_NAME
 from cdi_cli.config.translate import sentence_of
+from cdi_cli.config.types import ConnectorSettings
 
 SCHEMA_FILE = "cdi.schema.json"
 PLAN_FOLDER = "tracking_plan"
@@ -46,19 +48,26 @@ class Part:
         return re.sub(r"[^A-Z0-9]+", "_", f"{self.kind}_{key}".upper())
 
     def secrets(self) -> list[str]:
-        """The keys of the required secrets."""
-        fields = self.model.model_fields.items()
-        return [key for key, info in fields if info.is_required() and is_secret(self.model, (key,))]
+        """The keys of the secrets that are needed."""
+        return [key for key in _needed(self.model, self.answers) if is_secret(self.model, (key,))]
 
 
-def questions(model: type[BaseModel]) -> list[Question]:
-    """What must be known about a connector before its settings can be written."""
+def _needed(model: type[BaseModel], answers: Mapping[str, str]) -> list[str]:
+    """The keys that must be set, in the model's order."""
+    besides = model.needed(answers) if issubclass(model, ConnectorSettings) else ()
+    return [key for key, info in model.model_fields.items() if info.is_required() or key in besides]
+
+
+def questions(model: type[BaseModel], answers: Mapping[str, str] | None = None) -> list[Question]:
+    """What must be known about a connector before its settings can be written, in view of what is known of them already."""
     found = []
+    needed = _needed(model, answers or {})
     for key, info in model.model_fields.items():
-        is_asked = info.is_required() and not is_secret(model, (key,))
+        is_asked = key in needed and not is_secret(model, (key,))
         # A region has no default because a wrong one fails late or silently: it is always asked for, never guessed.
         if is_asked or key == "region":
-            placeholder = None if key == "region" or choices(info.annotation) else f"your-{key.replace('_', '-')}"
+            example = str(info.examples[0]) if info.examples else f"your-{key.replace('_', '-')}"
+            placeholder = None if key == "region" or choices(info.annotation) else example
             found.append(Question(key, info.description or key, choices(info.annotation), placeholder))
     return found
 
@@ -100,7 +109,7 @@ def settings_text(workspace: str, source: Part, destination: Part, *, has_plan: 
         f"    destinations: [{destination.name}]",
         "    # Where records keep a person's consent, by the category's name in the destination:",
         "    # consent:",
-        "    #   Advertising: {field: custom.fields.marketingConsent, granted: [true], denied: [false]}",
+        f"    #   Advertising: {{field: {_consent(source.model)}, granted: [true], denied: [false]}}",
         "    # require_consent: [Advertising]  # events of people who did not grant it are not sent",
     ]
     return "\n".join(lines) + "\n"
@@ -131,11 +140,15 @@ def workspace_name(folder_name: str) -> str:
 
 def _part_lines(part: Part) -> list[str]:
     lines = [f"  {part.name}:", f"    type: {part.kind}"]
-    asked = {question.key: question for question in questions(part.model)}
+    asked = {question.key: question for question in questions(part.model, part.answers)}
     for key, value in part.answers.items():
         is_open = key in asked and value == asked[key].placeholder
         lines.append(f"    {key}: {_scalar(value)}{'  # change me' if is_open else ''}")
     return lines + [f"    {key}: ${{{part.variable(key)}}}" for key in part.secrets()]
+
+
+def _consent(model: type[BaseModel]) -> str:
+    return (model if issubclass(model, ConnectorSettings) else ConnectorSettings).consent_example
 
 
 def _scalar(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -16,11 +17,18 @@ class ConnectorSettings(BaseModel):
 
     A subclass documents each field with `Field(description=...)`: the text shows in the JSON Schema that editors use.
     `shaping` names the fields that decide which records are read and what they say: a backfill never mixes two values.
+    `consent_example` is where the records of a source usually keep a person's consent: `cdi init` shows it.
     """
 
     shaping: ClassVar[frozenset[str]] = frozenset()
+    consent_example: ClassVar[str] = "custom.fields.marketingConsent"
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @classmethod
+    def needed(cls, answers: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG003 - for those who override it
+        """The optional fields that a new project needs all the same, in view of what is set already."""
+        return ()
 
 
 class SecretReference:

@@ -1,8 +1,8 @@
 """The sandbox: faithful local simulators of the systems that `cdi` reads from and writes to, with realistic data.
 
-It serves commercetools and Segment on loopback with their real paging rules, limits, error bodies and silent drops, and
-breaks on request. It shares no code with the connectors, so that it can judge them, and production code never imports
-it. In a test:
+It serves commercetools, Magento, Segment, mParticle and Insider on loopback with their real paging rules, limits, error
+bodies and silent drops, and breaks on request. It shares no code with the connectors, so that it can judge them, and
+production code never imports it. In a test:
 
     with SandboxThread(SandboxOptions(orders=200, now=Instant("2026-11-01T00:00:00.000Z"))) as sandbox:
         fault = sandbox.faults.add(Fault(kind="reset_after_apply", match="/segment/v1/batch"))
@@ -15,6 +15,7 @@ from cdi_cli.sandbox.app import Sandbox, serve
 from cdi_cli.sandbox.faults import Fault
 from cdi_cli.sandbox.options import SandboxOptions, cdi_environment, cdi_yaml
 from cdi_cli.sandbox.process import SandboxProcess
+from cdi_cli.sandbox.system import source_names, spec_of
 from cdi_cli.sandbox.thread import SandboxThread
 
 __all__ = [
@@ -26,4 +27,6 @@ __all__ = [
     "cdi_environment",
     "cdi_yaml",
     "serve",
+    "source_names",
+    "spec_of",
 ]

@@ -10,23 +10,25 @@ import subprocess
 import sys
 from dataclasses import fields
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from cdi_cli.errors import StoppedError
-from cdi_cli.sandbox.options import SandboxOptions
+from cdi_cli.sandbox.options import NESTED, SandboxOptions
 
 _STOP_SECONDS = 10.0
 
 
-def command_line(options: SandboxOptions) -> list[str]:
+def command_line(options: Any, prefix: str = "--") -> list[str]:
     """The arguments for `python -m cdi_cli.sandbox` that make these options."""
     arguments: list[str] = []
-    for setting in fields(SandboxOptions):
+    for setting in fields(options):
         value = getattr(options, setting.name)
-        flag = f"--{setting.name.replace('_', '-')}"
-        if value == setting.default:
+        flag = f"{prefix}{setting.name.replace('_', '-')}"
+        if setting.name in NESTED:
+            arguments += command_line(value, f"{flag}-")
+        elif value == setting.default:
             continue
-        if isinstance(value, bool):
+        elif isinstance(value, bool):
             arguments.append(flag if value else f"--no-{flag[2:]}")
         else:
             arguments += [flag, " ".join(value) if isinstance(value, tuple) else str(value)]

@@ -5,11 +5,20 @@ from __future__ import annotations
 import asyncio
 import threading
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from cdi_cli.sandbox.app import Sandbox
 from cdi_cli.sandbox.http_server import HttpServer, LoggedRequest
 from cdi_cli.sandbox.options import SandboxOptions
+
+if TYPE_CHECKING:
+    from cdi_cli.sandbox.commercetools.auth import TokenOffice
+    from cdi_cli.sandbox.commercetools.shop import Shop
+    from cdi_cli.sandbox.insider.catalog import Catalogue
+    from cdi_cli.sandbox.insider.contacts import Contacts
+    from cdi_cli.sandbox.magento.system import MagentoSystem
+    from cdi_cli.sandbox.mparticle.inbox import MparticleInbox
+    from cdi_cli.sandbox.segment.inbox import Inbox
 
 _READY_SECONDS = 30.0
 
@@ -17,21 +26,16 @@ _READY_SECONDS = 30.0
 class SandboxThread:
     """`with SandboxThread(options) as sandbox:` serves until the block ends; everything inside is open to the test.
 
-    `url`, `shop` (records, writes, mid-walk hooks), `segment` (applied, dropped, duplicates, requests, rules),
-    `mparticle` (the same, and limiter), `insider` (profiles, applied, dropped, hooks, panel, rules), `insider_catalog`,
-    `faults`, `tokens` (revocation), `clock` (advance), `requests` (the log). All may be used while the server runs.
+    `url`, `shop` (records of commercetools, writes, mid-walk hooks), `tokens` (theirs, revocation), `magento` (its records
+    and switches), `segment` (applied, dropped, duplicates, requests, rules), `mparticle` (the same, and limiter), `insider`
+    (profiles, applied, dropped, hooks, panel, rules), `insider_catalog`, `faults`, `clock` (advance), `requests` (the log).
+    All may be used while the server runs.
     """
 
     def __init__(self, options: SandboxOptions | None = None) -> None:
         self.options = options or SandboxOptions()
         self.sandbox = Sandbox(self.options)
-        self.shop = self.sandbox.shop
-        self.segment = self.sandbox.segment
-        self.mparticle = self.sandbox.mparticle
-        self.insider = self.sandbox.insider
-        self.insider_catalog = self.sandbox.insider_catalog
         self.faults = self.sandbox.faults
-        self.tokens = self.sandbox.tokens
         self.clock = self.sandbox.clock
         self.url = ""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -39,6 +43,41 @@ class SandboxThread:
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="cdi-sandbox", daemon=True)
+
+    @property
+    def shop(self) -> Shop:
+        """The data of the simulated commercetools project."""
+        return self.sandbox.shop
+
+    @property
+    def tokens(self) -> TokenOffice:
+        """The access tokens of the simulated commercetools project."""
+        return self.sandbox.tokens
+
+    @property
+    def magento(self) -> MagentoSystem:
+        """The simulated Magento shop."""
+        return self.sandbox.magento
+
+    @property
+    def segment(self) -> Inbox:
+        """What the simulated Segment workspace received."""
+        return self.sandbox.segment
+
+    @property
+    def mparticle(self) -> MparticleInbox:
+        """What the simulated mParticle workspace received."""
+        return self.sandbox.mparticle
+
+    @property
+    def insider(self) -> Contacts:
+        """The profiles of the simulated Insider account, and what it received."""
+        return self.sandbox.insider
+
+    @property
+    def insider_catalog(self) -> Catalogue:
+        """The catalogue of the simulated Insider account."""
+        return self.sandbox.insider_catalog
 
     @property
     def requests(self) -> list[LoggedRequest]:

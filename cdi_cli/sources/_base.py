@@ -27,15 +27,17 @@ class Stream:
     """A kind of record a source offers.
 
     `family` is the entity that its events belong to (`customer`, `order`, `cart`, `product`). `by_creation`,
-    `by_change`: whether it can be windowed so. `is_default`: read when a pipeline names no streams; `is_sync_default`:
-    then read by a delta sync alone, as its changes do not show in the stream that a backfill finds them in. `scope`: the
-    permission that reading needs, as the platform writes it.
+    `by_change`: whether it can be windowed so. `by_reconcile`: whether records change without their modification time
+    telling it, so that they are worth reading again now and then. `is_default`: read when a pipeline names no streams;
+    `is_sync_default`: then read by a delta sync alone, as its changes do not show in the stream that a backfill finds them
+    in. `scope`: the permission that reading needs, as the platform writes it.
     """
 
     name: str
     family: str
     by_creation: bool = True
     by_change: bool = True
+    by_reconcile: bool = False
     is_default: bool = True
     is_sync_default: bool = False
     scope: str = ""
@@ -156,6 +158,9 @@ class Source(Protocol):
 
     def pages(self, stream: str, window: Window, cursor: Cursor | None, *, by: str = "created") -> AsyncIterator[Page]:
         """Read a window from `cursor` (None: its start) to its end, page by page, `by` "created" or "modified".
+
+        "reconcile", where the stream offers it, goes by creation too but reads whole records in their present state; what
+        did not change is found out by the ledger.
 
         Raises AuthError, TransientError (retries are over), RefusedError, ProtocolError; a record that cannot be read is
         never a reason to raise. Every window ends with a page whose `is_last` is true.

@@ -59,6 +59,23 @@ def test_twice(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "my demo").iterdir()) == [".cdi", "cdi.yaml"]
 
 
+def test_magento_twice(tmp_path: Path) -> None:
+    """The demo of another platform has a folder of its own, delivers, and sends nothing the second time."""
+    code, out, err = demo(tmp_path, "--source", "magento", "--orders", "300")
+
+    assert code == 0, err
+    assert re.search(r"books close: [\d,]+ events = ", out)
+    assert [one.get("event", one["type"]) for one in documents(out)] == ["identify", "Order Completed", "Order Refunded"]
+    assert "starting a simulated Magento shop (300 orders)" in err
+    assert "demo --source magento " in err
+    assert [path.name for path in tmp_path.iterdir()] == ["demo-magento"]
+
+    code, out, err = demo(tmp_path, "--source", "magento", "--orders", "300")
+
+    assert code == 0, err
+    assert "the simulated Segment applied 0 messages, 0 distinct ids\n" in out
+
+
 def test_afresh(tmp_path: Path) -> None:
     """`--fresh` forgets what an earlier demo delivered: everything is sent again."""
     first = demo(tmp_path, "--orders", "20")[1]
@@ -86,9 +103,11 @@ def test_the_project_it_made_is_a_project(tmp_path: Path) -> None:
     assert b"main -> segment: backfill done, " in run.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--orders", "0"], ["--folder", "/proc/nowhere"], ["--folder", "file"]])
+@pytest.mark.parametrize(
+    "arguments", [["--orders", "0"], ["--folder", "/proc/nowhere"], ["--folder", "file"], ["--source", "segment"]]
+)
 def test_a_demo_that_cannot_be(tmp_path: Path, arguments: list[str]) -> None:
-    """No orders, or a folder that cannot be made: exit code 2 and no traceback."""
+    """No orders, a folder that cannot be made, a platform that nothing is read from: exit code 2 and no traceback."""
     (tmp_path / "file").write_text("mine")
 
     code, out, err = demo(tmp_path, *arguments)

@@ -58,6 +58,36 @@ def test_a_project_by_flags_loads_at_once(tmp_path: Path) -> None:
     ]
 
 
+def test_a_magento_project(tmp_path: Path) -> None:
+    """It asks for the address, refers to the token, and shows where Magento keeps consent."""
+    code, text = init(str(tmp_path), "--source", "magento", "--segment-region", "eu", "--yes")
+
+    settings = (tmp_path / "cdi.yaml").read_text()
+    assert code == 0
+    assert "    base_url: https://magento.example.com  # change me\n" in settings
+    assert "    access_token: ${MAGENTO_ACCESS_TOKEN}\n" in settings
+    assert "{field: extension_attributes.is_subscribed, " in settings
+    assert "MAGENTO_ACCESS_TOKEN=\n" in (tmp_path / ".env.example").read_text()
+    assert "put a value in place of shop.base_url" in text
+    assert show(tmp_path)["sources"]["shop"]["auth"] == "integration"  # type: ignore[index]
+
+
+def test_what_is_needed_depends_on_what_is_set(tmp_path: Path) -> None:
+    """With signed requests the project has a consumer key to fill in and three secrets; none is taken from the line."""
+    flags = ["--source", "magento", "--segment-region", "eu", "--yes", "--set", "source.auth=oauth1"]
+
+    code, _text = init(str(tmp_path), *flags, "--set", "source.base_url=https://shop.example.com")
+    refused, why = init(str(tmp_path / "other"), *flags, "--set", "source.consumer_secret=abc")
+
+    settings = (tmp_path / "cdi.yaml").read_text()
+    names = ("ACCESS_TOKEN", "ACCESS_TOKEN_SECRET", "CONSUMER_SECRET")
+    assert code == 0
+    assert "    consumer_key: your-consumer-key  # change me\n" in settings
+    assert all(f"${{MAGENTO_{name}}}" in settings for name in names)
+    assert show(tmp_path)["sources"]["shop"]["auth"] == "oauth1"  # type: ignore[index]
+    assert (refused, "`consumer_secret` is a secret" in why, "abc" in why) == (2, True, False)
+
+
 def test_what_may_come_later_gets_a_placeholder(tmp_path: Path) -> None:
     """With --yes an id may be filled in later: it is marked in the file and named in the next steps."""
     code, text = init(str(tmp_path), *FLAGS, "--yes")

@@ -76,6 +76,37 @@ def test_seed_adds_orders(tmp_path: Path) -> None:
             assert client.admin("GET", "stats").json()["records"]["orders"] == 17
 
 
+def test_serve_and_check_magento(tmp_path: Path) -> None:
+    """`--source magento` makes that shop and its settings, which pass every check; more orders go there."""
+    with serving(tmp_path, "--source", "magento", "--orders", "30", "--write-config", "cdi.yaml") as (_, url):
+        exports = {
+            "CDI_SANDBOX_MAGENTO_TOKEN": "sandbox-access-token",
+            "CDI_SANDBOX_WRITE_KEY": "sandbox-write-key",
+        }
+
+        run = cdi(tmp_path, "check", **exports)
+        seeded = cdi(tmp_path, "sandbox", "seed", "--orders", "7", "--url", url)
+
+        assert run.returncode == 0, run.stdout
+        assert "stream orders" in run.stdout
+        assert seeded.stdout == "added 7 orders, the shop has 37 now\n"
+
+
+def test_two_platforms_at_once(tmp_path: Path) -> None:
+    """`--source` is repeatable; orders can be added to either; what there is no simulator of is refused by name."""
+    with serving(tmp_path, "--source", "magento", "--source", "commercetools", "--orders", "10") as (_, url):
+        run = cdi(tmp_path, "sandbox", "seed", "--orders", "2", "--source", "commercetools", "--url", url)
+        assert run.stdout == "added 2 orders, the shop has 12 now\n"
+        with SandboxClient(url) as client:
+            stats = client.admin("GET", "stats").json()
+            assert stats["records"]["orders"] == 10
+            assert stats["commercetools"]["records"]["orders"] == 12
+
+    refused = cdi(tmp_path, "sandbox", "serve", "--source", "shopware")
+    assert refused.returncode == 2
+    assert "there is no simulated `shopware`\n  hint: `--source` takes commercetools or magento\n" in refused.stderr
+
+
 def test_equal_seeds_make_equal_shops(tmp_path: Path) -> None:
     """`--seed` decides the data."""
     totals = []

@@ -76,7 +76,8 @@ def test_a_secret_written_into_the_settings(sandbox: SandboxThread, tmp_path: Pa
 def test_a_missing_scope_skips_its_stream(tmp_path: Path, missing: str, stream: str, scope: str) -> None:
     """The streams that may be read are read; the other is named with its scope, exit code 3; granted, the rest follows."""
     scopes = tuple(name for name in EVERYTHING if name != missing)
-    with SandboxThread(canary.options(scopes=scopes)) as sandbox, CliProject(tmp_path, sandbox) as project:
+    source = "page_size: 25\nlookups: {customer_consent: false}"
+    with SandboxThread(canary.options(scopes=scopes)) as sandbox, CliProject(tmp_path, sandbox, source=source) as project:
         run = project.backfill("--json")
 
         assert run.code == 3
@@ -85,7 +86,7 @@ def test_a_missing_scope_skips_its_stream(tmp_path: Path, missing: str, stream: 
         assert any(problem.startswith(f"{stream}: ") and f"`{scope}`" in problem for problem in summary["problems"])
         assert "resume with: cdi backfill --pipeline main --resume\n" in run.err
         kinds = {message["type"] for message in sandbox.segment.applied}
-        assert kinds == ({"track"} if stream == "customers" else {"identify", "track"})
+        assert kinds == ({"group", "track"} if stream == "customers" else {"identify", "track"})
 
         sandbox.tokens.client_scopes = frozenset({"manage_project:sandbox"})
         again = project.run("backfill", "--resume", "--rate", "100000")
@@ -98,13 +99,17 @@ def test_a_missing_scope_of_a_look_up(tmp_path: Path) -> None:
     """A permission that is only needed for names stops its stream, unless the settings do without; both ways are told."""
     scopes = tuple(name for name in EVERYTHING if name not in ("view_customer_groups", "view_customers"))
     with SandboxThread(canary.options(scopes=scopes)) as sandbox, CliProject(tmp_path, sandbox) as project:
-        run = project.backfill("--stream", "orders", "--json")
+        for scope, lookups in (
+            ("view_customers", "customer_consent: false"),
+            ("view_customer_groups", "customer_consent: false, customer_groups: false"),
+        ):
+            run = project.backfill("--stream", "orders", "--json", "--restart")
 
-        assert (run.code, run.json()["books"]["close"]) == (3, True)
-        assert "lacks `view_customer_groups:sandbox`" in run.err
-        assert "set `lookups.customer_groups: false`" in run.err
-        project.source = "page_size: 25\nlookups: {customer_groups: false}"
-        project.write_settings()
+            assert (run.code, run.json()["books"]["close"]) == (3, True)
+            assert f"lacks `{scope}:sandbox`" in run.err
+            assert f"set `lookups.{lookups.rpartition(', ')[2]}`" in run.err
+            project.source = f"page_size: 25\nlookups: {{{lookups}}}"
+            project.write_settings()
         again = project.summary("--stream", "orders", "--restart")
         assert again["streams"]["orders"]["pending"] == 0
         completed = [one for one in sandbox.segment.applied if one.get("event") == "Order Completed"]

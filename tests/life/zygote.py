@@ -83,10 +83,10 @@ def sabotage(name: str) -> None:
         SqliteStore.delivered = lambda *_: {}  # type: ignore[method-assign]
     elif name == "lost batches":
 
-        async def lost(self: Any, batch: Any, outcomes: Any) -> None:
+        async def lost(self: Any, batch: Any, found: Any) -> None:
             from cdi_cli.destinations import ACCEPTED
 
-            outcomes += [ACCEPTED] * len(batch)
+            found += [(item, ACCEPTED) for item in batch]
 
         Deliverer._attempt = lost  # type: ignore[method-assign]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cdi_cli.clock import Instant, Window
 from cdi_cli.commerce import Consent, add
-from cdi_cli.sources.commercetools.consent import ConsentReader
+from cdi_cli.sources._consent import ConsentReader
 from cdi_cli.sources.commercetools.money import amounts_of
 from cdi_cli.sources.commercetools.orders import order_of
 from cdi_cli.sources.commercetools.paging import PageSize, Position, Walk, cursor_of, position_of, predicate

@@ -80,8 +80,12 @@ class Answers:
     @property
     def window_start(self) -> str:
         """Where the first window that was asked for begins; empty if none was."""
-        starts = [re.search(r'At >= "([^"]+)"', unquote(uri)) for uri in self.uris]
-        return next((start[1] for start in starts if start), "")
+        for uri in map(unquote, self.uris):
+            if start := re.search(r'At >= "([^"]+)"', uri):
+                return start[1]
+            if start := re.search(r"\[field\]=(?:created|updated)_at&[^&]*\[value\]=(\S+) ([\d:]+)", uri):
+                return f"{start[1]}T{start[2]}.000Z"
+        return ""
 
     def bodies(self, part: str, *, without: str = "\0") -> list[Any]:
         """The decoded answers to requests whose address, without its encoding, contains one text and not another."""

@@ -30,13 +30,30 @@ SAFE = frozenset({
     "cartState", "origin", "taxMode", "taxRoundingMode", "taxCalculationMode", "priceRoundingMode", "inventoryMode",
     "shippingMode", "priceMode", "lineItemMode", "authenticationMode", "discountTypeCombination", "shipmentCarrier",
     "token_type", "languages", "currencies", "countries", "method", "code_type",
+    "order_currency_code", "base_currency_code", "global_currency_code", "store_currency_code", "quote_currency_code",
+    "default_display_currency_code", "country_id", "product_type", "type_id", "attribute_code", "address_type",
+    "condition_type", "direction", "field", "carrier_code", "weight_unit", "link_type", "media_type", "taxable_item_type",
 })  # fmt: skip
 """Names of structural fields: their values are words of the platform, not of a shop or a person."""
-TRANSACTION_STATES = frozenset({"Initial", "Pending", "Success", "Failure"})
+TRANSACTION_STATES = frozenset({
+    "Initial", "Pending", "Success", "Failure",
+    "new", "pending_payment", "payment_review", "processing", "complete", "closed", "canceled", "holded",
+})  # fmt: skip
 """The values of `state` that are kept: elsewhere it is a part of an address."""
 FREE = frozenset({"custom", "attributes"})
 """Below these even numbers are a shop's own and become 1."""
-NUMBERS = {"total": 42, "exp": 1_767_225_600_000}
+NUMERIC = frozenset({
+    "category_id", "option_id", "attribute_id", "default_billing", "default_shipping", "relation_parent_id",
+    "relation_child_id", "applied_rule_ids", "quote_id", "path", "children", "attribute category_ids",
+})  # fmt: skip
+"""Names of texts that are kept where they are numbers of the platform's own, as it writes them; joins go by them."""
+PRICES = frozenset({"attribute special_price"})
+"""Names of texts that are amounts: they become 1."""
+OURS = frozenset({"cdi-check"})
+"""Values that filters of ours compare with, whatever the shop: no shop's own."""
+PERSONAL_TIMES = frozenset({"dob", "customer_dob"})
+"""Names of times that are somebody's own."""
+NUMBERS = {"total": 42, "total_count": 42, "exp": 1_767_225_600_000}
 """Numbers that tell how large a shop is, or when it was recorded."""
 DATE = "Thu, 01 Jan 2026 00:00:00 GMT"
 """Stands for the `Date` of every answer."""
@@ -47,7 +64,11 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _LIST = re.compile(r"(%20in%20%28)((?:%22(?:(?!%22).)*%22(?:%2C%20)?)+)")
 """Ids or SKUs inside an encoded `in (...)`: their order says nothing and is made the same each time."""
 _SCRUBBED_ID = re.compile(r"[0-9a-f]{8}-cd1c-4000-8000-0{12}")
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z")
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?Z| \d{2}:\d{2}:\d{2})")
+_NUMBER = re.compile(r"[\d,/]*")
+_ZONE = re.compile(r"[A-Z][A-Za-z_]+(/[A-Z][A-Za-z_]+)+|UTC")
+_STORE_CODE = re.compile(r"(?<=/rest/)(?!all/|V1/)[A-Za-z0-9_-]+(?=/V1/)")
+_FILTER_VALUE = re.compile(r"(?<=%5Bvalue%5D=)[^&]+")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _SCRUBBED = re.compile(r"text-\d+|person-\d+@example\.com|https://example\.com/\d+|\*{4}|")
 
@@ -77,7 +98,9 @@ class Scrubber:
                 uri = placeholder + uri.removeprefix(real)
                 break
         uri = _ID.sub(lambda match: self._id(match.group()), uri)
-        request.uri = _LIST.sub(lambda match: match[1] + self._listed(match[2]), uri)
+        uri = _LIST.sub(lambda match: match[1] + self._listed(match[2]), uri)
+        uri = _STORE_CODE.sub(lambda match: self.text("code", match.group()), uri)
+        request.uri = _FILTER_VALUE.sub(lambda match: self._filter_value(match.group()), uri)
         headers = {name.lower(): value for name, value in dict(request.headers).items()}
         request.body = self._request_body(request.body or b"", headers)
         request.headers = {name: value for name, value in headers.items() if name in REQUEST_HEADERS}
@@ -103,7 +126,11 @@ class Scrubber:
         if value and name.lower() in CREDENTIALS:
             return MASK
         if isinstance(value, dict):
-            return {key: self.value(below, key, is_free=is_free or key in FREE) for key, below in value.items()}
+            if value.keys() == {"attribute_code", "value"}:
+                name = f"attribute {value['attribute_code']}"
+                return {**value, "value": self.value(value["value"], name, is_free=is_free)}
+            found = {key: self.value(below, key, is_free=is_free or key in FREE) for key, below in value.items()}
+            return found | _total_of(value)
         if isinstance(value, list):
             return [self.value(below, name, is_free=is_free) for below in value]
         if isinstance(value, str):
@@ -120,7 +147,11 @@ class Scrubber:
             return " ".join(self._scope(scope) for scope in text.split())
         if _ID.fullmatch(text):
             return self._id(text)
-        if _SCRUBBED.fullmatch(text) or _TIME.fullmatch(text):
+        if _SCRUBBED.fullmatch(text) or (_TIME.fullmatch(text) and name not in PERSONAL_TIMES):
+            return text
+        if name in PRICES:
+            return "1.00"
+        if (name in NUMERIC and _NUMBER.fullmatch(text)) or (name == "timezone" and _ZONE.fullmatch(text)):
             return text
         if name in SAFE and not is_free and _WORD.fullmatch(text):
             return text
@@ -147,6 +178,13 @@ class Scrubber:
             self._replaced[kind, real] = form.format(self._counts[kind])
         return self._replaced[kind, real]
 
+    def _filter_value(self, encoded: str) -> str:
+        """The values that a filter compares with; numbers and times are kept, a list comes in one order."""
+        values = [
+            part if part.isdecimal() or part in OURS else self.text("value", part) for part in unquote(encoded).split(",")
+        ]
+        return quote(",".join(sorted(values) if len(values) > 1 else values), safe="")
+
     def _request_body(self, body: bytes, headers: Mapping[str, str]) -> bytes:
         if headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
@@ -171,6 +209,14 @@ class Scrubber:
         except ValueError:
             return MASK.encode()
         return _pretty(self.value(decoded))
+
+
+def _total_of(page: Mapping[str, Any]) -> dict[str, int]:
+    """The number of all records of a list: as it is where the list holds them all, else just one that is larger."""
+    items, total = page.get("items"), page.get("total_count")
+    if not isinstance(items, list) or not isinstance(total, int):
+        return {}
+    return {"total_count": total if total <= len(items) else max(NUMBERS["total_count"], len(items) + 1)}
 
 
 def _ours(value: Any, name: str = "") -> Any:

@@ -9,7 +9,7 @@ import pytest
 from commercetools_stub import sample
 
 from cdi_cli.sources import ConsentField
-from cdi_cli.sources.commercetools.consent import ConsentReader
+from cdi_cli.sources._consent import ConsentReader
 
 
 def rich(**changes: Any) -> dict[str, Any]:

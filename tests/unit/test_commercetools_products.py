@@ -72,7 +72,11 @@ async def test_each_variant_is_a_product_of_its_own() -> None:
 
     assert (first.id, second.id, first.sku) == ("SHIRT-S", "SHIRT-M", "SHIRT-S")
     assert {first.product_id, second.product_id, first.group, second.group} == {record()["id"]}
-    assert (first.name, first.categories, first.url) == ("Shirt", ("Clothes > Shirts",), "https://shop.example.com/en/p/shirt")
+    assert (first.name, first.categories, first.url) == (
+        "Shirt",
+        ("Clothes > Shirts",),
+        "https://shop.example.com/en/p/shirt",
+    )
     assert first.description == "Sample description"
     assert first.prices == first.original_prices == {"EUR": Money(10000, "EUR")}
     assert first.images == (first.image_url,) == ("https://commercetools.com/cli/data/253245821_1.jpg",)
@@ -130,7 +134,7 @@ async def test_a_record_that_cannot_be_read_costs_itself_alone() -> None:
         ([price(100), price(90, validFrom="2026-06-01T00:00:00.001Z")], Market(), {"EUR": 100}),
         ([price(100), price(90, validUntil="2026-06-01T00:00:00.000Z")], Market(), {"EUR": 100}),
         ([price(100), price(90, validUntil="2026-06-01T02:00:00.001+02:00")], Market(), {"EUR": 90}),
-        ([price(90, validFrom="2026-05-01T00:00:00.000Z"), price(100, country="DE")], Market(countries={"": "DE"}), {"EUR": 100}),
+        ([price(90, validFrom="2026-05-01T00:00:00.000Z"), price(100, country="DE")], Market((), {"": "DE"}), {"EUR": 100}),
         ([price(100), price(90)], Market(), {"EUR": 100}),
     ],
 )  # fmt: skip

@@ -76,7 +76,7 @@ def test_the_plan_of_typewriter_goes_back_to_segment(tmp_path: Path) -> None:
 
 
 def test_what_a_plan_cannot_say_of_segment_is_told(tmp_path: Path) -> None:
-    """A screen named as a page is, rules for all, older versions, rules for the envelope, look-around, references: each with its place."""
+    """A screen named as a page is, rules for all, versions, envelope rules, look-around, references: each with its place."""
     losses = Losses()
 
     plan = written(from_segment(document("segment/rules"), losses), tmp_path / "plan", losses)

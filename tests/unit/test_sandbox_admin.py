@@ -13,9 +13,21 @@ import yaml
 from sandbox_client import SandboxClient
 
 from cdi_cli.errors import StoppedError
-from cdi_cli.sandbox import SandboxOptions, SandboxProcess, SandboxThread, cdi_environment, cdi_yaml
+from cdi_cli.sandbox import (
+    Sandbox,
+    SandboxOptions,
+    SandboxProcess,
+    SandboxThread,
+    cdi_environment,
+    cdi_yaml,
+    source_names,
+    spec_of,
+)
 from cdi_cli.sandbox.__main__ import parse
+from cdi_cli.sandbox.http_server import Request
+from cdi_cli.sandbox.magento.options import MagentoOptions
 from cdi_cli.sandbox.process import command_line
+from cdi_cli.sandbox.system import names
 
 EVENT = {"type": "track", "event": "Order Completed", "userId": "u1", "messageId": "m1"}
 
@@ -197,11 +209,58 @@ def test_settings_text_points_at_the_sandbox() -> None:
     assert not any(value in text for value in cdi_environment().values())
 
 
+def test_settings_text_of_another_platform() -> None:
+    """The first source decides what the settings read; its secret is a reference too."""
+    options = SandboxOptions(sources=("magento", "commercetools"))
+    text = cdi_yaml("http://127.0.0.1:7777", options)
+    settings = yaml.safe_load(text)
+
+    assert settings["sources"]["shop"]["type"] == "magento"
+    assert settings["sources"]["shop"]["base_url"] == "http://127.0.0.1:7777/magento"
+    assert settings["pipelines"]["main"]["consent"]["Advertising"] == {"field": "extension_attributes.is_subscribed"}
+    references = {settings["sources"]["shop"]["access_token"], settings["destinations"]["segment"]["write_key"]}
+    assert references == {f"${{{name}}}" for name in cdi_environment(options)}
+    assert not any(value in text for value in cdi_environment(options).values())
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_system_keeps_the_contract(name: str) -> None:
+    """It is found by its folder, opens with an empty shop, answers, fails in its own words, and has stats and routes."""
+    spec = spec_of(name)
+    request = Request("GET", f"/{name}/no/such/path", "", {}, b"")
+    sandbox = Sandbox(SandboxOptions(orders=0, sources=()))
+    assert sandbox.opened() == {}
+
+    system = sandbox.system(name)
+
+    assert (spec.name, bool(spec.title)) == (name, True)
+    assert sandbox.system_of(request.path) is system
+    assert 400 <= system.handle(request).status < 500
+    assert {status: system.failed(request, status).status for status in (429, 500, 503)} == {429: 429, 500: 500, 503: 503}
+    assert isinstance(system.stats(), dict)
+    assert all(method in ("GET", "POST") for method, _path in system.admin_routes())
+    assert yaml.safe_load(spec.settings("http://127.0.0.1:1", sandbox.options))["type"] == name
+    assert (name in source_names()) is spec.is_source
+    if spec.is_source:
+        assert system.more_orders(2)["orders"] == 2
+
+
+@pytest.mark.parametrize("name", ["", "..", "seed", "nothing"])
+def test_a_system_that_there_is_not(name: str) -> None:
+    """It is refused with the names of those there are, and a path of it is no system's."""
+    with pytest.raises(ValueError, match="commercetools, insider, magento, mparticle, segment"):
+        spec_of(name)
+    assert Sandbox(SandboxOptions(orders=0, sources=())).system_of(f"/{name}/x") is None
+
+
 def test_command_line_round_trip() -> None:
     """Options survive the way to a child process."""
     options = SandboxOptions(orders=7, poison=1, messages=True, keep_messages=False, scopes=("view_orders", "view_stores"))
 
+    nested = SandboxOptions(sources=("magento",), magento=MagentoOptions(bearer=False, acl=("a::b",), access_token="x y"))
+
     assert parse([*command_line(options), "--exit-with-stdin"]) == (options, True)
+    assert parse(command_line(nested)) == (nested, False)
     assert parse([]) == (SandboxOptions(), False)
 
 

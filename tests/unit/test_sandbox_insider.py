@@ -379,6 +379,15 @@ def test_the_admin_api_shows_and_steers_it(sandbox: SandboxThread, client: Sandb
     assert client.admin("GET", "insider/dropped?limit=5").json() == [{"code": "ttl", "name": "loyalty_earned"}]
     assert client.admin("GET", "insider/hooks").json() == ["loyalty_earned"]
     assert client.admin("GET", "insider/catalog").json() == [RECORD]
+    assert client.admin("GET", "stats").json()["insider"] == {
+        "requests": 1,
+        "applied": 1,
+        "profiles": 1,
+        "dropped": {"ttl": 1},
+        "catalog_requests": 1,
+        "catalog_items": 1,
+    }
+    assert client.admin("POST", "insider/rules", {"retention_days": 5}).status == 400
     assert client.admin("POST", "insider/clear").json() == {"cleared": True}
     assert client.admin("GET", "insider/applied").json() == []
     client.admin("POST", "insider/rules", {"retention_days": {}})

@@ -283,12 +283,15 @@ def test_it_can_be_looked_into_from_outside(sandbox: SandboxThread, client: Sand
 
     applied = client.admin("GET", "mparticle/applied?offset=1&limit=5").json()
     dropped = client.admin("GET", "mparticle/dropped").json()
+    stats = client.admin("GET", "stats").json()["mparticle"]
     client.admin("POST", "mparticle/clear")
 
     assert [entry["batch"]["source_request_id"] for entry in applied] == ["b"]
     assert [(entry["code"], entry["detail"]) for entry in dropped] == [
         ("schema_violation", "batch.environment: not one of the known words")
     ]
+    assert stats == {"requests": 1, "applied": 2, "duplicates": 0, "dropped": {"schema_violation": 1}}
+    assert client.admin("GET", "mparticle/applied?offset=x").status == 400
     assert sandbox.mparticle.applied == []
 
 

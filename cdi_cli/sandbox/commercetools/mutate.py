@@ -18,11 +18,12 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from cdi_cli.sandbox.admin_tools import AdminError
 from cdi_cli.sandbox.commercetools.records import Document
 from cdi_cli.sandbox.commercetools.shop import KINDS, Shop, projection
 
 
-class MutationError(ValueError):
+class MutationError(AdminError):
     """The change is not one of those above, or names a record that does not exist."""
 
 

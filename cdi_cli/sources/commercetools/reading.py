@@ -14,8 +14,8 @@ import msgspec
 
 from cdi_cli.commerce import Consent, Entity
 from cdi_cli.sources._base import ConsentField, Reading, Unreadable
+from cdi_cli.sources._consent import ConsentReader, completed, is_open, of_customers
 from cdi_cli.sources.commercetools.carts import cart_of
-from cdi_cli.sources.commercetools.consent import ConsentReader, completed, is_open, of_customers
 from cdi_cli.sources.commercetools.customers import customer_of
 from cdi_cli.sources.commercetools.orders import order_of
 from cdi_cli.sources.commercetools.records import (

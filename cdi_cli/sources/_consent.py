@@ -1,7 +1,7 @@
 """Consent from configured record fields, decoding nothing of a record but the configured paths.
 
-commercetools has no consent of its own: shops keep it in `custom.fields`. A category without a value, or with one that is
-neither in `granted` nor in `denied`, is "unknown", never "granted".
+Shared by the sources: where a platform keeps consent is configured, not known. A category without a value, or with one that
+is neither in `granted` nor in `denied`, is "unknown", never "granted".
 
 What an order's or cart's own record holds is consent as of the event. A category that it does not hold is taken from the
 customer's record, as of now.
