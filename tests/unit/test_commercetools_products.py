@@ -72,7 +72,11 @@ async def test_each_variant_is_a_product_of_its_own() -> None:
 
     assert (first.id, second.id, first.sku) == ("SHIRT-S", "SHIRT-M", "SHIRT-S")
     assert {first.product_id, second.product_id, first.group, second.group} == {record()["id"]}
-    assert (first.name, first.categories, first.url) == ("Shirt", ("Clothes > Shirts",), "https://shop.example.com/en/p/shirt")
+    assert (first.name, first.categories, first.url) == (
+        "Shirt",
+        ("Clothes > Shirts",),
+        "https://shop.example.com/en/p/shirt",
+    )
     assert first.description == "Sample description"
     assert first.prices == first.original_prices == {"EUR": Money(10000, "EUR")}
     assert first.images == (first.image_url,) == ("https://commercetools.com/cli/data/253245821_1.jpg",)
