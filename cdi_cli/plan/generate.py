@@ -190,7 +190,7 @@ class Generator:
         return self._as_made(scope, path, self._entity_value(scope, scope.item, scope.item_shape, path))
 
     def _as_made(self, scope: _Scope, path: Path, found: _Candidate) -> _Candidate:
-        """A table as the object that it becomes, only then it shows whether anything is left of it; its raw values cleaned."""
+        """A table as the object that it becomes, for only then it shows what is left of it; a raw value of it cleaned."""
         make = {"map": "table", "raw": "plain"}.get(found.shape.kind)
         if make is None:
             return found

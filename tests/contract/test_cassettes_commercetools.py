@@ -111,7 +111,8 @@ def _assert_variants(row: dict[str, Any], found: list[Reading]) -> None:
     current = row["currentProjection"] if is_gone else row["masterData"]["current"]
     products = [reading for reading in found if isinstance(reading, Product)]
     assert len(products) == len(found)
-    assert [product.sku for product in products] == [each["sku"] for each in (current["masterVariant"], *current["variants"])]
+    recorded = (current["masterVariant"], *current["variants"])
+    assert [product.sku for product in products] == [variant["sku"] for variant in recorded]
     identifier, created = (row["resource"]["id"], current["createdAt"]) if is_gone else (row["id"], row["createdAt"])
     for product in products:
         assert (product.product_id, product.created_at, product.updated_at) == (identifier, created, row["lastModifiedAt"])

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from contract_bench import ENTITIES, SAYINGS, SourceBench, each_source, each_stream
 
+from cdi_cli.commerce import Product
 from cdi_cli.errors import ConfigError
 from cdi_cli.plan.load import load_plan
-from cdi_cli.commerce import Product
 from cdi_cli.sources import Departed, Joined, Nothing, Reading, Source, SourceContext, Unreadable
 
 GROUP = 100
