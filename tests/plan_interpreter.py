@@ -74,12 +74,26 @@ def _source(path: Path, roots: dict[str, Any], denied: frozenset[str]) -> Any:
             value = matching[0] if matching else None
     if path.root in ("record", "item") and path.shape.kind == "raw":
         value = _clean(value, denied)
+    if isinstance(value, dict) and path.shape.kind == "map":
+        value = _table(value)
     return MISSING if value is None or value == "" or value in ((), {}) else value
 
 
 def _fields(value: Any) -> dict[str, Any]:
     """The fields of an entity; none for anything else."""
     return {name: getattr(value, name) for name in getattr(value, "__struct_fields__", ())}
+
+
+def _table(values: dict[str, Any]) -> dict[str, Any]:
+    """A table of an entity, or an entity in it, as JSON: what is empty is left out."""
+    made = {name: _inside(value) for name, value in values.items()}
+    return {name: value for name, value in made.items() if value is not None and value != "" and value not in ([], {})}
+
+
+def _inside(value: Any) -> Any:
+    if isinstance(value, dict) or (hasattr(value, "__struct_fields__") and not isinstance(value, Money)):
+        return _table(value if isinstance(value, dict) else _fields(value))
+    return _json(value)
 
 
 def _digits(value: Any) -> Any:

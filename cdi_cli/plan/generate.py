@@ -30,8 +30,8 @@ from cdi_cli.plan.shapes import RAW, Shape, entity_shape
 Target = Callable[[str], str]
 """Makes the statement that puts a value where it belongs."""
 
-_TABLE = ("", "")
-"""A step that no path has: the table at a path, made an object."""
+_MADE = ("", "")
+"""A step that no path has: the table at a path made an object, or the raw value cleaned."""
 _FALSY_IS_MISSING = frozenset({"text", "instant", "list", "map"})
 
 
@@ -183,17 +183,18 @@ class Generator:
         if path.root == "record":
             return _Candidate(self._record_value(path.steps), RAW)
         if path.root != "item":
-            return self._as_table(self._top, path, self._entity_value(self._top, path.root, self._subjects[path.root], path))
+            return self._as_made(self._top, path, self._entity_value(self._top, path.root, self._subjects[path.root], path))
         scope = self._scopes[-1]
         if scope.item_shape.kind == "raw":
             return _Candidate(self._read(scope, ("item", *path.steps), f"dig({scope.item}, {path.steps!r})"), RAW)
-        return self._as_table(scope, path, self._entity_value(scope, scope.item, scope.item_shape, path))
+        return self._as_made(scope, path, self._entity_value(scope, scope.item, scope.item_shape, path))
 
-    def _as_table(self, scope: _Scope, path: Path, found: _Candidate) -> _Candidate:
-        """A table as the object that it becomes: only then it shows whether anything is left of it."""
-        if found.shape.kind != "map":
+    def _as_made(self, scope: _Scope, path: Path, found: _Candidate) -> _Candidate:
+        """A table as the object that it becomes, for only then it shows what is left of it; a raw value of it cleaned."""
+        make = {"map": "table", "raw": "plain"}.get(found.shape.kind)
+        if make is None:
             return found
-        return replace(found, local=self._read(scope, (path.root, *path.steps, _TABLE), f"table({found.local})"))
+        return replace(found, local=self._read(scope, (path.root, *path.steps, _MADE), f"{make}({found.local})"))
 
     def _read(self, scope: _Scope, key: tuple[Step, ...], expression: str) -> str:
         """The local that holds an expression's value; one per key and scope."""

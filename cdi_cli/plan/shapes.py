@@ -55,7 +55,7 @@ class Shape:
     def inner(self, name: str) -> Shape | None:
         """The shape one step further, None if there is no such step; optional if this or the step is."""
         if self.kind == "map" and self.element is not None:
-            return replace(self.element, is_optional=True)
+            return self.element if self.element.is_optional else replace(self.element, is_optional=True)
         inner = _fields_of(self.entity).get(name) if self.entity is not None else None
         if inner is None:
             return None

@@ -158,3 +158,23 @@ def test_only_what_changed_is_sent_and_what_is_gone_is_hidden(project: Catalogue
     for variant in variants(renamed):
         assert items(project)[variant["sku"], "de_DE"]["name"] == "Umbenannt"
     assert "is_status_passive" not in items(project)[variants(cut)[0]["sku"], "en_US"]
+
+
+def test_prices_and_stock_that_changed_by_themselves_are_found_by_reading_all_products(project: CatalogueProject) -> None:
+    """They leave their product's times alone, so that a sync does not see them; of all variants only theirs are sent."""
+    project.summary()
+    shop = project.sandbox.shop
+    apart = next(each for each in products(project) if each["priceMode"] == "Standalone")
+    sku = variants(apart)[0]["sku"]
+    (germany,) = (each for each in shop.documents("standalone-prices") if each["sku"] == sku and "country" in each)
+    stocked = next(each for each in shop.documents("inventory") if each["sku"] == variants(products(project)[0])[0]["sku"])
+    shop.update("standalone-prices", germany["id"], {"value": {**germany["value"], "centAmount": 123}})
+    shop.update("inventory", stocked["id"], {"availableQuantity": 0})
+
+    synced = project.sync()
+    reread = project.summary("--restart")
+
+    assert synced["events"] == {}
+    assert reread["events"] == {"Product Updated": 2}
+    assert items(project)[sku, "en_US"]["price"]["EUR"] == 1.23
+    assert items(project)[stocked["sku"], "de_DE"]["in_stock"] == 0

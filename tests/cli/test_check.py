@@ -122,8 +122,8 @@ async def test_a_missing_secret_ends_with_2(tmp_path: Path) -> None:
     assert code == ExitCode.USAGE
     failed = [line for line in out.splitlines() if line.startswith("FAIL")]
     assert failed == [
-        "FAIL  secret segment.write_key   environment variable WRITE_KEY is not set",
-        "FAIL  segment                    not tested: a secret is missing, see above",
+        "FAIL  secret segment.write_key          environment variable WRITE_KEY is not set",
+        "FAIL  segment                           not tested: a secret is missing, see above",
     ]
     assert "      fix: export WRITE_KEY=..." in out.splitlines()
     assert states(out)["checkpoint"] == "ok"
