@@ -30,8 +30,14 @@ class EventBuilder:
         self._protocols = {"event_version": event_version}
         self._plan = {"name": plan[0], "version": plan[1]} if plan is not None else None
 
-    def build(self, occurrence: Occurrence, name: str, event_type: EventType, properties: dict[str, Any]) -> Event | None:
-        """The event, or None when the record names nobody it could belong to."""
+    def build(
+        self, occurrence: Occurrence, name: str, event_type: EventType, properties: dict[str, Any], *, stamp: str = ""
+    ) -> Event | None:
+        """The event, or None when the record names nobody it could belong to.
+
+        `stamp` tells apart ids of an equal content and version, where a platform's versions stand still while records
+        change; it must be the same whenever the same reading is repeated.
+        """
         entity = occurrence.entity
         if not isinstance(entity, (Order, Customer, Cart)):
             return None
@@ -45,7 +51,7 @@ class EventBuilder:
         if kind.repeats == "content":
             content = content_of(body + _encode((user_id, anonymous_id, context)))
             # The version keeps a return to an earlier content (consent given, then withdrawn again) from sharing its id.
-            discriminator = f"{entity.version}-{content.hex()}"
+            discriminator = f"{entity.version}-{content.hex()}{f'-{stamp}' if stamp else ''}"
         if self._plan is not None:
             # After the digest: a profile is not sent again because a description in the plan was corrected.
             context["trackingPlan"] = self._plan

@@ -68,9 +68,9 @@ class Issuer:
     erased: set[bytes] = field(default_factory=set)
     on_their_way: set[bytes] = field(default_factory=set)
 
-    def issue(self, stream: str, records: Sequence[bytes], readings: Sequence[list[Reading]]) -> Issue:
-        """Everything that a group of records comes to."""
-        issue = Issue()
+    def issue(self, stream: str, records: Sequence[bytes], readings: Sequence[list[Reading]], *, stamp: str = "") -> Issue:
+        """Everything that a group of records comes to; `stamp` as in `EventBuilder.build`."""
+        issue = Issue(stamp=stamp)
         candidates: list[Candidate] = []
         for read, found in zip(records, readings, strict=True):
             before = len(candidates) + issue.total()
@@ -124,7 +124,7 @@ class Issuer:
                 issue.count(stream, rule.name, "filtered", reason)
                 continue
             properties = rule.map(occurrence, record)
-            event = self.builder.build(occurrence, rule.name, rule.type, properties)
+            event = self.builder.build(occurrence, rule.name, rule.type, properties, stamp=issue.stamp)
             if event is None:
                 issue.count(stream, rule.name, "filtered", "no_identity")
             else:

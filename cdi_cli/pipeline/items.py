@@ -40,6 +40,7 @@ class Issue:
 
     `rejected` are letters, with what to count each as, that may lie in the queue already. `mended`: places of the queue
     whose letters, if there are any, these records have settled; `resolved`: numbers of letters that are mended thereby.
+    `stamp`: see `EventBuilder.build`.
     """
 
     outgoing: list[Outgoing] = field(default_factory=list)
@@ -50,6 +51,7 @@ class Issue:
     resolved: list[int] = field(default_factory=list)
     counts: Counts = field(default_factory=dict)
     warnings: list[tuple[str, str]] = field(default_factory=list)
+    stamp: str = ""
 
     def count(self, stream: str, event_name: str, outcome: OutcomeName, reason: str = "") -> None:
         """Count one item that needs no sending."""

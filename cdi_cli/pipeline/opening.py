@@ -13,7 +13,7 @@ from cdi_cli.config.settings import BreakerPolicy, PipelineSettings, Settings
 from cdi_cli.destinations import Destination, DestinationContext
 from cdi_cli.events import EventBuilder, IdFormat, LifecycleSettings
 from cdi_cli.pipeline.project import Project
-from cdi_cli.pipeline.shaping import consent_fields, identity_of, lifecycle_of, required_consent
+from cdi_cli.pipeline.shaping import consent_fields, identity_of, is_paid_at_needed, lifecycle_of, required_consent
 from cdi_cli.plan import CompiledPlan, Route
 from cdi_cli.sources import Source, SourceContext, SourceSpec
 
@@ -84,6 +84,7 @@ async def open_pipeline(
             run_id=secrets.token_hex(4),
             consent=consent_fields(chosen.consent),
             on_retry=lambda seconds: listeners[0].retry(seconds),
+            with_paid_at=is_paid_at_needed(chosen.lifecycle),
         ),
     )
     try:

@@ -48,9 +48,9 @@ class LetterIssuer(Issuer):
         """The same issuer for dead letters; it shares what is on its way."""
         return cls(**{each.name: getattr(issuer, each.name) for each in fields(issuer)})
 
-    def issue(self, stream: str, records: Sequence[bytes], readings: Sequence[list[Reading]]) -> Issue:
-        """Everything that a group of letters comes to; `records` are `LetterRecord`s."""
-        del stream
+    def issue(self, stream: str, records: Sequence[bytes], readings: Sequence[list[Reading]], *, stamp: str = "") -> Issue:
+        """Everything that a group of letters comes to; `records` are `LetterRecord`s, whose events have their ids."""
+        del stream, stamp
         whole = Issue()
         for record, found in zip(records, readings, strict=True):
             assert isinstance(record, LetterRecord)
