@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -27,7 +28,14 @@ class Settled:
         self.delivered: list[LedgerEntry] = []
         self.dead: list[DeadLetter] = []
 
-    async def batch(self, page: OpenPage, delivered: list[LedgerEntry], dead: list[DeadLetter], counts: Counts) -> None:
+    async def batch(
+        self,
+        page: OpenPage,
+        delivered: list[LedgerEntry],
+        dead: list[DeadLetter],
+        counts: Counts,
+        withdrawn: Sequence[bytes] = (),
+    ) -> None:
         """Keep one batch's outcome."""
         await asyncio.sleep(0)
         page.waiting -= 1
