@@ -13,7 +13,7 @@ from cdi_cli.cli.display import duration
 from cdi_cli.cli.errors import print_error
 from cdi_cli.cli.when import parse_when, parse_zone
 from cdi_cli.clock import SYSTEM_CLOCK, Instant
-from cdi_cli.config.durations import parse_duration
+from cdi_cli.config.durations import parse_option
 from cdi_cli.config.problems import suggestion
 from cdi_cli.errors import CdiError, ConfigError, ExitCode, StoppedError
 from cdi_cli.logs import run_context
@@ -130,12 +130,7 @@ def chosen(project: Project, options: Options) -> list[tuple[str, str]]:
 
 
 def _duration(text: str | None, option: str) -> float | None:
-    if text is None:
-        return None
-    try:
-        return float(parse_duration(text))
-    except ValueError as error:
-        raise ConfigError(f"{option}: {error}") from None
+    return None if text is None else float(parse_option(text, option))
 
 
 async def _all(

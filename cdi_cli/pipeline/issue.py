@@ -28,11 +28,11 @@ from cdi_cli.events import (
     updated,
 )
 from cdi_cli.pipeline.erase_letters import mentions
-from cdi_cli.pipeline.items import IN_DEAD_LETTERS, Issue, Outgoing
+from cdi_cli.pipeline.items import IN_DEAD_LETTERS, Issue, Outgoing, origins
 from cdi_cli.pipeline.letters import event_letter, kind_letter, record_letter, record_place
 from cdi_cli.pipeline.scope import Scope
 from cdi_cli.plan import CompiledPlan, EventRule, Route, Violation, judge
-from cdi_cli.sources import Departed, Joined, Nothing, Reading, Unreadable
+from cdi_cli.sources import Departed, Nothing, Reading, Unreadable
 from cdi_cli.state._base import DeadLetter, Departure, KnownLetter, Stage
 
 Candidate = tuple[Event, EventRule, bytes, Occurrence]
@@ -74,8 +74,7 @@ class Issuer:
         candidates: list[Candidate] = []
         for read, found in zip(records, readings, strict=True):
             before = len(candidates) + issue.total()
-            origins = found.records if isinstance(found, Joined) else [read] * len(found)
-            for reading, record in zip(found, origins, strict=True):
+            for record, reading in origins(read, found):
                 self._take(issue, candidates, stream, reading, record)
             if len(candidates) + issue.total() == before:
                 issue.count(stream, "", "filtered", "nothing_to_send")

@@ -5,9 +5,11 @@ Every record makes at least one item: an event to send, or a mark that says why 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cdi_cli.events import Event
+from cdi_cli.sources import Joined, Reading
 from cdi_cli.state._base import CountKey, Counts, DeadLetter, Departure, LedgerEntry, OutcomeName
 
 IN_DEAD_LETTERS = "in_dead_letters"
@@ -71,3 +73,9 @@ def add_counts(into: Counts, counts: Counts) -> None:
     """Add `counts` to `into`."""
     for key, number in counts.items():
         into[key] = into.get(key, 0) + number
+
+
+def origins(record: bytes, found: Sequence[Reading]) -> list[tuple[bytes, Reading]]:
+    """Each reading with the record that it was made of."""
+    records = found.records if isinstance(found, Joined) else [record] * len(found)
+    return list(zip(records, found, strict=True))

@@ -16,7 +16,7 @@ import msgspec
 from cdi_cli.commerce import Entity, Order
 from cdi_cli.events import KINDS, Event, Occurrence, occurrences, subjects_of, updated
 from cdi_cli.pipeline.issue import Candidate, Issuer
-from cdi_cli.pipeline.items import Issue, add_counts
+from cdi_cli.pipeline.items import Issue, add_counts, origins
 from cdi_cli.sources import Departed, Joined, Nothing, Reading, Unreadable
 from cdi_cli.state._base import CountKey, DeadLetter, StoredDeadLetter
 
@@ -90,9 +90,8 @@ class LetterIssuer(Issuer):
         """The letter's own event, or those of its own kind; the letter itself where its record makes none any more."""
         issue = Issue()
         candidates: list[Candidate] = []
-        origins = found.records if isinstance(found, Joined) else [letter.record or b""] * len(found)
         is_anybody = True
-        for reading, record in zip(found, origins, strict=True):
+        for record, reading in origins(letter.record or b"", found):
             if isinstance(reading, Unreadable | Nothing | Departed) or not self.erased.isdisjoint(subjects_of(reading)):
                 self._take(issue, candidates, letter.stream, reading, record)
                 continue
