@@ -121,10 +121,6 @@ def counted(count: int) -> str:
 
 def seconds_of(wait: str | None) -> float:
     """The seconds that `--wait` means; raises ConfigError for what is no duration."""
-    from cdi_cli.config.durations import parse_duration
-    from cdi_cli.errors import ConfigError
+    from cdi_cli.config.durations import parse_option
 
-    try:
-        return float(parse_duration(wait)) if wait is not None else 0.0
-    except ValueError as error:
-        raise ConfigError(f"--wait: {error}") from None
+    return float(parse_option(wait, "--wait")) if wait is not None else 0.0

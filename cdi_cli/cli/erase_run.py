@@ -13,7 +13,7 @@ import typer
 
 from cdi_cli.cli import output
 from cdi_cli.cli.closing import say
-from cdi_cli.config.durations import parse_duration
+from cdi_cli.config.durations import parse_option
 from cdi_cli.errors import ConfigError, StoppedError
 from cdi_cli.pipeline.erase import Erased, Requests, Who, checked, close_departed, departed, erase, look_up
 from cdi_cli.state import open_store
@@ -104,12 +104,7 @@ def _confirm(planned: Sequence[Erased]) -> None:
 
 
 def _wait_seconds(options: Options) -> float:
-    if options.wait is None:
-        return 0.0
-    try:
-        return parse_duration(options.wait)
-    except ValueError as error:
-        raise ConfigError(f"--wait: {error}", hint="write for example `--wait 30s`") from None
+    return 0.0 if options.wait is None else parse_option(options.wait, "--wait", "write for example `--wait 30s`")
 
 
 def _tell(done: Sequence[Erased], options: Options) -> None:

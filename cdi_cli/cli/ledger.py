@@ -106,15 +106,12 @@ def compact(
     from cdi_cli.cli.closing import say
     from cdi_cli.cli.ledger_report import size_json, size_lines
     from cdi_cli.cli.options import open_project
-    from cdi_cli.config.durations import parse_duration
+    from cdi_cli.config.durations import parse_option
     from cdi_cli.errors import ConfigError
     from cdi_cli.state import open_store
 
     path = open_project(config).settings.state
-    try:
-        seconds = parse_duration(max_duration)
-    except ValueError as error:
-        raise ConfigError(f"--max-duration: {error}", hint="write for example `--max-duration 5m`") from None
+    seconds = parse_option(max_duration, "--max-duration", "write for example `--max-duration 5m`")
     if not path.exists():
         raise ConfigError("there is no checkpoint file yet: nothing was sent", hint="run `cdi backfill` first")
     with open_store(path) as store:

@@ -24,6 +24,15 @@ PipelineOption = Annotated[
     str | None,
     typer.Option("--pipeline", "-p", help="Pipeline of the settings file; needed when it has several", show_default=False),
 ]
+PipelinesOption = Annotated[
+    list[str] | None, typer.Option("--pipeline", "-p", help="Only this pipeline; may be repeated", show_default=False)
+]
+DestinationsOption = Annotated[
+    list[str] | None, typer.Option("--destination", "-d", help="Only this destination; may be repeated", show_default=False)
+]
+StreamsOption = Annotated[
+    list[str] | None, typer.Option("--stream", "-s", help="Only this stream; may be repeated", show_default=False)
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output")]
 LogFileOption = Annotated[
     Path | None,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cdi_cli.state._base import Job, RunRow
     from cdi_cli.state.store import SqliteStore
 
-Kind = Literal["backfill", "sync", "replay", "push"]
+Kind = Literal["backfill", "sync", "reconcile", "replay", "push"]
 
 
 def runs(

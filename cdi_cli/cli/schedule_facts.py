@@ -13,7 +13,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from cdi_cli import __version__
-from cdi_cli.config.durations import duration_text, parse_duration
+from cdi_cli.config.durations import duration_text, parse_option
 from cdi_cli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -94,10 +94,10 @@ def gather(
 ) -> Facts:
     """Everything that the units need; raises ConfigError for an interval, command or path that cannot be used."""
     settings = project.settings
-    every_seconds = _seconds(every, "--every")
+    every_seconds = parse_option(every, "--every")
     if every_seconds < 10:
         raise ConfigError("`--every` must be at least 10s", hint="a sync is a process of its own: 1m is a good minimum")
-    max_seconds = _seconds(max_duration, "--max-duration") if max_duration else int(every_seconds * SHARE)
+    max_seconds = parse_option(max_duration, "--max-duration") if max_duration else int(every_seconds * SHARE)
     max_seconds = max(max_seconds, 1) if max_duration else max(max_seconds, MAX_SECONDS_MIN)
     chosen = tuple(project.pipeline_name(name) for name in dict.fromkeys(pipelines))
     log = settings.log.file.parent if settings.log is not None else None
@@ -154,13 +154,6 @@ def _warnings_of_this_machine(facts: Facts) -> list[str]:
             "run `cdi backfill` (or `cdi sync --since today`) once by hand first: a first sync must be told its start"
         )
     return found
-
-
-def _seconds(text: str, option: str) -> int:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise ConfigError(f"{option}: {error}") from None
 
 
 def _command() -> str:

@@ -80,6 +80,7 @@ def _backfill(store: SqliteStore, job: Job) -> dict[str, Any]:
 def _sync(store: SqliteStore, job: Job) -> dict[str, Any]:
     """Where a sync is: per stream its watermark, how far that is behind now, and what is read next."""
     from cdi_cli.clock import SYSTEM_CLOCK, to_datetime
+    from cdi_cli.pipeline.figures import GOOD_CODES
     from cdi_cli.pipeline.sync import watermark
 
     now = SYSTEM_CLOCK.now()
@@ -95,8 +96,8 @@ def _sync(store: SqliteStore, job: Job) -> dict[str, Any]:
         }
         for partition in store.partitions(job.id)
     ]
-    runs = [run for run, run_job in store.runs(500, kind="sync") if run_job.id == job.id]
-    good = next((run for run in runs if run.exit_code in (0, 1)), None)
+    runs = store.runs(500, pipeline=job.spec.pipeline, destination=job.spec.destination, kind="sync")
+    good = next((run for run, _ in runs if run.exit_code in GOOD_CODES), None)
     return {
         "job": job.id,
         "streams": streams,

@@ -6,21 +6,22 @@ from typing import Annotated
 
 import typer
 
-from cdi_cli.cli.options import ConfigOption, JsonOption, LogFileOption, WithheldOption
+from cdi_cli.cli.options import (
+    ConfigOption,
+    DestinationsOption,
+    JsonOption,
+    LogFileOption,
+    PipelinesOption,
+    StreamsOption,
+    WithheldOption,
+)
 
 
 def sync(
     config: ConfigOption = None,
-    pipeline: Annotated[
-        list[str] | None, typer.Option("--pipeline", "-p", help="Only this pipeline; may be repeated", show_default=False)
-    ] = None,
-    destination: Annotated[
-        list[str] | None,
-        typer.Option("--destination", "-d", help="Only this destination; may be repeated", show_default=False),
-    ] = None,
-    stream: Annotated[
-        list[str] | None, typer.Option("--stream", "-s", help="Only this stream; may be repeated", show_default=False)
-    ] = None,
+    pipeline: PipelinesOption = None,
+    destination: DestinationsOption = None,
+    stream: StreamsOption = None,
     since: Annotated[
         str | None,
         typer.Option(
@@ -49,6 +50,13 @@ def sync(
         typer.Option("--metrics-file", help="Write the figures of all pipelines there, for Prometheus", show_default=False),
     ] = None,
     withheld: WithheldOption = None,
+    reconcile: Annotated[
+        bool,
+        typer.Option(
+            "--reconcile",
+            help="Instead, read whole what changes without its modification time telling it (newsletter consent, prices)",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     log_file: LogFileOption = None,
 ) -> None:
@@ -56,6 +64,9 @@ def sync(
 
     Made for cron: it never overlaps with itself (exit code 4), goes on where it stopped, and says what it did, in one line
     per destination. Each destination keeps its own progress: one that is down does not hold up the others.
+
+    With `--reconcile` it reads the streams whose changes no modification time tells, from where the first backfill or sync
+    began (or from `--since`), and sends what is new in them; once a night is often enough.
 
     Example: cdi sync --max-duration 4m
     """
@@ -74,6 +85,7 @@ def sync(
         rate=rate,
         metrics_file=metrics_file,
         withheld=withheld,
+        kind="reconcile" if reconcile else "sync",
         is_json=as_json,
     )
     raise typer.Exit(run(project, options))

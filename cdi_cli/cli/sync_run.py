@@ -1,11 +1,11 @@
-"""Running a delta sync for the command line: every destination side by side, one line for each, one exit code."""
+"""Running a delta sync or a reconciliation for the command line: destinations side by side, a line each, one exit code."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cdi_cli.cli import output
 from cdi_cli.cli.afterwards import tell
@@ -14,13 +14,14 @@ from cdi_cli.cli.display import duration
 from cdi_cli.cli.errors import print_error
 from cdi_cli.cli.when import parse_when, parse_zone
 from cdi_cli.clock import SYSTEM_CLOCK, Instant
-from cdi_cli.config.durations import parse_duration
+from cdi_cli.config.durations import parse_option
 from cdi_cli.config.problems import suggestion
 from cdi_cli.errors import CdiError, ConfigError, ExitCode, StoppedError
 from cdi_cli.logs import run_context
 from cdi_cli.pipeline.figures import RunFigures, figures_of, figures_of_failure
 from cdi_cli.pipeline.opening import open_pipeline
 from cdi_cli.pipeline.progress import Progress
+from cdi_cli.pipeline.reconcile import run_reconcile
 from cdi_cli.pipeline.report import Report, exit_code
 from cdi_cli.pipeline.stop import Stop, on_signals
 from cdi_cli.pipeline.sync import COMPACT_SECONDS_MAX, SyncRequest, run_sync
@@ -32,6 +33,8 @@ from cdi_cli.state import open_store
 if TYPE_CHECKING:
     from cdi_cli.pipeline.project import Project
     from cdi_cli.state._base import Store
+
+Kind = Literal["sync", "reconcile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +51,39 @@ class Options:
     rate: float | None = None
     metrics_file: str | None = None
     withheld: Path | None = None
+    kind: Kind = "sync"
     is_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one destination's sync came to: its report (None: it did not begin) and what stopped it."""
+    """What one destination's run came to: its report (None: it did not begin) and what stopped it."""
 
     pipeline: str
     destination: str
     report: Report | None
     error: CdiError | None
+    kind: Kind = "sync"
+
+    @property
+    def name(self) -> str:
+        """What ran, where from and where to."""
+        return f"{self.kind} {self.pipeline} -> {self.destination}"
 
     @property
     def code(self) -> ExitCode:
         """The exit code that this alone would give."""
         if self.report is None:
             return ExitCode(self.error.exit_code) if self.error is not None else ExitCode.STOPPED
-        return exit_code(self.report.books, self.error, kind="sync")
+        return exit_code(self.report.books, self.error, kind=self.kind)
 
     def figures(self) -> RunFigures:
         """The same for metrics and notifications."""
         now = SYSTEM_CLOCK.instant()
         if self.report is not None:
             return figures_of(self.report, self.code, now, self.error)
-        error = self.error or StoppedError("the sync did not begin")
-        return figures_of_failure(self.pipeline, self.destination, "sync", error, now)
+        error = self.error or StoppedError(f"the {self.kind} did not begin")
+        return figures_of_failure(self.pipeline, self.destination, self.kind, error, now)
 
 
 def run(project: Project, options: Options) -> ExitCode:
@@ -83,7 +93,7 @@ def run(project: Project, options: Options) -> ExitCode:
     wait_seconds = _duration(options.wait, "--wait") or 0.0
     stop = Stop()
     with open_store(project.settings.state, wait_seconds=wait_seconds) as store:
-        outcomes = asyncio.run(_all(project, request, pairs, store, stop, options.withheld))
+        outcomes = asyncio.run(_all(project, options, request, pairs, store, stop))
         if not stop.asked.is_set() and not any(one.code is ExitCode.STOPPED for one in outcomes):
             store.compact(seconds_max=COMPACT_SECONDS_MAX)
         tell(project, store, [one.figures() for one in outcomes], options.metrics_file)
@@ -124,37 +134,34 @@ def chosen(project: Project, options: Options) -> list[tuple[str, str]]:
 
 
 def _duration(text: str | None, option: str) -> float | None:
-    if text is None:
-        return None
-    try:
-        return float(parse_duration(text))
-    except ValueError as error:
-        raise ConfigError(f"{option}: {error}") from None
+    return None if text is None else float(parse_option(text, option))
 
 
 async def _all(
-    project: Project, request: SyncRequest, pairs: list[tuple[str, str]], store: Store, stop: Stop, listing: Path | None
+    project: Project, options: Options, request: SyncRequest, pairs: list[tuple[str, str]], store: Store, stop: Stop
 ) -> list[Outcome]:
     """Every destination at once: each waits for its own retries only."""
     with on_signals(stop):
-        return list(await asyncio.gather(*(_one(project, request, pair, store, stop, listing) for pair in pairs)))
+        return list(await asyncio.gather(*(_one(project, options, request, pair, store, stop) for pair in pairs)))
 
 
 async def _one(
-    project: Project, request: SyncRequest, pair: tuple[str, str], store: Store, stop: Stop, listing: Path | None
+    project: Project, options: Options, request: SyncRequest, pair: tuple[str, str], store: Store, stop: Stop
 ) -> Outcome:
     pipeline, destination = pair
+    kind = options.kind
+    run_kind = run_reconcile if kind == "reconcile" else run_sync
     try:
         with (
             run_context(pipeline=pipeline, destination=destination),
-            withheld_file(listing, pipeline=pipeline, destination=destination) as on_withheld,
+            withheld_file(options.withheld, pipeline=pipeline, destination=destination) as on_withheld,
         ):
             async with open_pipeline(project, pipeline, destination, is_backfill=False) as opened:
                 hooks = Hooks(on_withheld=on_withheld)
-                report, error = await run_sync(opened, store, request, Progress(), stop, hooks)
+                report, error = await run_kind(opened, store, request, Progress(), stop, hooks)
     except CdiError as failure:
-        return Outcome(pipeline, destination, None, failure)
-    return Outcome(pipeline, destination, report, error)
+        return Outcome(pipeline, destination, None, failure, kind)
+    return Outcome(pipeline, destination, report, error, kind)
 
 
 def _print(project: Project, options: Options, outcomes: list[Outcome]) -> None:
@@ -163,17 +170,16 @@ def _print(project: Project, options: Options, outcomes: list[Outcome]) -> None:
         reports = [_json(one) for one in outcomes]
         output.print_json(reports[0] if len(reports) == 1 else reports)
     for one in outcomes:
-        name = f"{one.pipeline} -> {one.destination}"
         if one.report is not None:
             if not options.is_json:
-                say(output.data(), f"sync {name}: {summary(one.report)}")
+                say(output.data(), f"{one.name}: {summary(one.report)}")
             for problem in one.report.problems:
                 say(talk, output.plain(REDACTOR(f"not read: {problem}")))
             for mistake in one.report.books.errors:
-                say(talk, f"sync {name}: books DO NOT close: {mistake}")
+                say(talk, f"{one.name}: books DO NOT close: {mistake}")
         if one.error is not None:
             if len(outcomes) > 1:
-                say(talk, f"sync {name} stopped:")
+                say(talk, f"{one.name} stopped:")
             print_error(one.error, talk)
     if rejected := sum(one.report.books.total("rejected") for one in outcomes if one.report is not None):
         say(talk, f"{rejected:,} new dead letters: see `{output.command()} dlq list{project.config_flag}`")
@@ -191,9 +197,9 @@ def _rounded(seconds: float | None) -> float | None:
 
 
 def summary(report: Report) -> str:
-    """What a sync did, in one line."""
+    """What a sync or a reconciliation did, in one line."""
     books = report.books
-    where = f"up to {report.until}"
+    where = f"created {report.since} .. {report.until}" if report.kind == "reconcile" else f"up to {report.until}"
     if report.lag_seconds is not None:
         where += f", lag {duration(max(report.lag_seconds, 0.0))}"
     tail = f"{where} (run {report.run_id}, {duration(report.elapsed_seconds)})"

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
+from cdi_cli.errors import ConfigError
+
 _FORM = re.compile(r"(\d{1,10})\s*([smhd]?)")
 SECONDS_MAX = 36_500 * 86_400
 """A hundred years: more is a slip of the keys, and leaves the calendar when it is taken from a date."""
@@ -49,6 +51,14 @@ def at_least(seconds: int) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def parse_option(text: str, option: str, hint: str | None = None) -> int:
+    """The seconds that an option of the command line means; raises ConfigError naming the option."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ConfigError(f"{option}: {error}", hint=hint) from None
 
 
 def _validated(value: Any) -> int:

@@ -47,8 +47,14 @@ class EventBuilder:
         """What all ids of the pipeline begin with."""
         return self._ids.workspace
 
-    def build(self, occurrence: Occurrence, name: str, event_type: EventType, properties: dict[str, Any]) -> Event | None:
-        """The event, or None when the record names nobody it could belong to; a product's belongs to nobody."""
+    def build(
+        self, occurrence: Occurrence, name: str, event_type: EventType, properties: dict[str, Any], *, stamp: str = ""
+    ) -> Event | None:
+        """The event, or None when the record names nobody it could belong to; a product's belongs to nobody.
+
+        `stamp` tells apart ids of an equal content and version, where a platform's versions stand still while records
+        change; it must be the same whenever the same reading is repeated.
+        """
         entity = occurrence.entity
         user_id, anonymous_id = (None, None) if isinstance(entity, Product) else identity_of(entity, self._identity)
         if user_id is None and anonymous_id is None and not isinstance(entity, Product):
@@ -68,7 +74,7 @@ class EventBuilder:
         elif kind.repeats == "content":
             content = content_of(body + _encode((user_id, anonymous_id, _lasting(context, kind.family))))
             # The version keeps a return to an earlier content (consent given, then withdrawn again) from sharing its id.
-            discriminator = f"{entity.version}-{content.hex()}"
+            discriminator = f"{entity.version}-{content.hex()}{f'-{stamp}' if stamp else ''}"
         if self._plan is not None:
             # After the digest: a profile is not sent again because a description in the plan was corrected.
             context["trackingPlan"] = self._plan

@@ -29,6 +29,7 @@ from cdi_cli.pipeline.work import (
     make_flow,
     rare_garbage_collection,
     refuse_skew,
+    report_of,
     unless_stopped,
     work_through,
 )
@@ -170,25 +171,8 @@ async def run_backfill(
         outcome = await work_through(flow, turns, request.workers, stop)
     remaining = sum(not partition.is_done for partition in store.partitions(job.id))
     worked = close_run(store, run_id, progress, outcome, kind="backfill", is_rest=remaining > 0, about=about)
-    report = Report(
-        pipeline=opened.pipeline,
-        destination=opened.destination_name,
-        job_id=job.id,
-        run_id=run_id,
-        since=job.spec.window.since,
-        until=job.spec.window.until,
-        status=worked.status,
-        books=worked.books,
-        elapsed_seconds=time.monotonic() - started,
-        retries=progress.retries,
-        waited_seconds=progress.waited_seconds,
-        requests=progress.requests,
-        pages=progress.pages,
-        remaining=remaining,
-        is_resumed=is_resumed,
-        warnings=dict(progress.warnings),
-        problems=worked.problems,
-    )
+    seconds = time.monotonic() - started
+    report = report_of(opened, job, run_id, worked, progress, seconds=seconds, remaining=remaining, is_resumed=is_resumed)
     return report, worked.error
 
 

@@ -18,7 +18,7 @@ from cdi_cli.config.show import secrets_of
 from cdi_cli.destinations import DestinationContext
 from cdi_cli.errors import CdiError, ConfigError, ExitCode, LockedError
 from cdi_cli.pipeline.project import Project
-from cdi_cli.pipeline.shaping import consent_fields
+from cdi_cli.pipeline.shaping import consent_fields, is_paid_at_needed
 from cdi_cli.sources import ConsentField, SourceContext
 
 ATTEMPTS_MAX = 2
@@ -118,9 +118,13 @@ def _connectors(project: Project, pipelines: list[str]) -> list[_Connector]:
     settings = project.settings
     for pipeline in (settings.pipelines[name] for name in pipelines):
         consent = consent_fields(pipeline.consent)
+        siblings = [other for each in pipelines if (other := settings.pipelines[each]).source == pipeline.source]
+        with_paid_at = any(is_paid_at_needed(other.lifecycle) for other in siblings)
 
-        def open_source(name: str = pipeline.source, consent: dict[str, ConsentField] = consent) -> _Open:
-            context = SourceContext(consent=consent, attempts_max=ATTEMPTS_MAX)
+        def open_source(
+            name: str = pipeline.source, consent: dict[str, ConsentField] = consent, with_paid_at: bool = with_paid_at
+        ) -> _Open:
+            context = SourceContext(consent=consent, attempts_max=ATTEMPTS_MAX, with_paid_at=with_paid_at)
             return project.source_spec(name).open(settings.sources[name].settings, context)
 
         found.setdefault(("sources", pipeline.source), open_source)

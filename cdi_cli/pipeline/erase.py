@@ -18,10 +18,11 @@ from cdi_cli.events import IdentitySettings, customer_subject, email_subject
 from cdi_cli.events.identity import email_sha256, guest_id, normalize_email
 from cdi_cli.events.identity import identity_of as ids_of
 from cdi_cli.pipeline.erase_letters import Marks, letters_of
+from cdi_cli.pipeline.items import origins
 from cdi_cli.pipeline.looking import Way, entity_of, happenings, keys_of_id, open_source, ways_of
 from cdi_cli.pipeline.project import Project
 from cdi_cli.secrets import REDACTOR
-from cdi_cli.sources import FindBy, Joined, Reading, Source, SourceSpec, Unreadable
+from cdi_cli.sources import FindBy, Reading, Source, SourceSpec, Unreadable
 from cdi_cli.state._base import Store, StoredDeparture
 
 BELONGINGS = ("order", "cart")
@@ -161,8 +162,7 @@ async def _add(
         records = await source.find(stream.name, by, value)
         readings = await _read(source, stream.name, records)
         for record, found in zip(records, readings, strict=True):
-            origins = found.records if isinstance(found, Joined) else [record] * len(found)
-            for reading, origin in zip(found, origins, strict=True):
+            for origin, reading in origins(record, found):
                 entity = entity_of(reading)
                 if entity is not None and (stream.name, entity.id) not in known:
                     known.add((stream.name, entity.id))

@@ -20,9 +20,10 @@ from cdi_cli.clock import Instant, Window
 from cdi_cli.errors import ScopeError
 from cdi_cli.events import Event, occurrences
 from cdi_cli.pipeline.impact_letters import LetterStudy, LetterTally
-from cdi_cli.pipeline.impact_map import Made, PlanMapper, origins, passed
+from cdi_cli.pipeline.impact_map import Made, PlanMapper, passed
 from cdi_cli.pipeline.impact_sample import plan_sample, read_sample
 from cdi_cli.pipeline.impact_tally import Tallies
+from cdi_cli.pipeline.items import origins
 from cdi_cli.pipeline.partition import GROUP_RECORDS, groups
 from cdi_cli.pipeline.project import Project
 from cdi_cli.pipeline.shaping import consent_fields, lifecycle_of

@@ -16,7 +16,8 @@ import msgspec
 
 from cdi_cli.commerce import Order
 from cdi_cli.events import KINDS, Event, LifecycleSettings, occurrences, updated
-from cdi_cli.pipeline.impact_map import PlanMapper, origins, passed
+from cdi_cli.pipeline.impact_map import PlanMapper, passed
+from cdi_cli.pipeline.items import origins
 from cdi_cli.pipeline.partition import GROUP_RECORDS
 from cdi_cli.plan.model import holder_of
 from cdi_cli.sources import Departed, Nothing, Reading, Source, Unreadable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,6 @@ from cdi_cli.pipeline.project import Project
 from cdi_cli.pipeline.routing import Rules, rules_of
 from cdi_cli.pipeline.shaping import builder_of, required_consent
 from cdi_cli.plan import CompiledPlan, EventRule, Route, judge
-from cdi_cli.sources import Joined, Reading
 
 Made = tuple[Event, EventRule, dict[str, Any]]
 """An event, the rule that it was made by, its properties."""
@@ -73,9 +72,3 @@ def passed(rule: EventRule, properties: dict[str, Any]) -> dict[str, Any] | None
     """The properties as a plan's policies let them pass; None where they do not."""
     violations = rule.check(properties)
     return judge(rule, properties, violations).properties if violations else properties
-
-
-def origins(record: bytes, found: Sequence[Reading]) -> list[tuple[bytes, Reading]]:
-    """Each reading with the record that it was made of."""
-    records = found.records if isinstance(found, Joined) else [record] * len(found)
-    return list(zip(records, found, strict=True))

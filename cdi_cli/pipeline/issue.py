@@ -30,12 +30,12 @@ from cdi_cli.events import (
 )
 from cdi_cli.pipeline.contacts import Contacts
 from cdi_cli.pipeline.erase_letters import mentions
-from cdi_cli.pipeline.items import IN_DEAD_LETTERS, Issue, Outgoing
+from cdi_cli.pipeline.items import IN_DEAD_LETTERS, Issue, Outgoing, origins
 from cdi_cli.pipeline.letters import event_letter, kind_letter, record_letter, record_place
 from cdi_cli.pipeline.routing import Rules, Ruling
 from cdi_cli.pipeline.scope import Scope
 from cdi_cli.plan import CompiledPlan, EventRule, Route, Violation, judge
-from cdi_cli.sources import Departed, Joined, Nothing, Reading, Unreadable
+from cdi_cli.sources import Departed, Nothing, Reading, Unreadable
 from cdi_cli.state._base import DeadLetter, Departure, KnownLetter, Stage
 
 NEVER_PUBLISHED = "never_published"
@@ -76,14 +76,13 @@ class Issuer:
     erased: set[bytes] = field(default_factory=set)
     on_their_way: set[bytes] = field(default_factory=set)
 
-    def issue(self, stream: str, records: Sequence[bytes], readings: Sequence[list[Reading]]) -> Issue:
-        """Everything that a group of records comes to."""
-        issue = Issue()
+    def issue(self, stream: str, records: Sequence[bytes], readings: Sequence[list[Reading]], *, stamp: str = "") -> Issue:
+        """Everything that a group of records comes to; `stamp` as in `EventBuilder.build`."""
+        issue = Issue(stamp=stamp)
         candidates: list[Candidate] = []
         for read, found in zip(records, readings, strict=True):
             before = len(candidates) + issue.total()
-            origins = found.records if isinstance(found, Joined) else [read] * len(found)
-            for reading, record in zip(found, origins, strict=True):
+            for record, reading in origins(read, found):
                 self._take(issue, candidates, stream, reading, record)
             if len(candidates) + issue.total() == before:
                 issue.count(stream, "", "filtered", "nothing_to_send")
@@ -144,7 +143,7 @@ class Issuer:
                 issue.count(stream, rule.name, "filtered", reason)
                 continue
             properties = rule.map(occurrence, record)
-            event = self.builder.build(occurrence, rule.name, rule.type, properties)
+            event = self.builder.build(occurrence, rule.name, rule.type, properties, stamp=issue.stamp)
             if event is None:
                 issue.count(stream, rule.name, "filtered", "no_identity")
             else:

@@ -5,9 +5,11 @@ Every record makes at least one item: an event to send, or a mark that says why 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cdi_cli.events import Event
+from cdi_cli.sources import Joined, Reading
 from cdi_cli.state._base import CountKey, Counts, DeadLetter, Departure, LedgerEntry, OutcomeName
 
 IN_DEAD_LETTERS = "in_dead_letters"
@@ -54,6 +56,7 @@ class Issue:
 
     `rejected` are letters, with what to count each as, that may lie in the queue already. `mended`: places of the queue
     whose letters, if there are any, these records have settled; `resolved`: numbers of letters that are mended thereby.
+    `stamp`: see `EventBuilder.build`.
     """
 
     outgoing: list[Outgoing] = field(default_factory=list)
@@ -66,6 +69,7 @@ class Issue:
     counts: Counts = field(default_factory=dict)
     warnings: list[tuple[str, str]] = field(default_factory=list)
     withheld: list[Withheld] = field(default_factory=list)
+    stamp: str = ""
 
     def count(self, stream: str, event_name: str, outcome: OutcomeName, reason: str = "") -> None:
         """Count one item that needs no sending."""
@@ -90,3 +94,9 @@ def add_counts(into: Counts, counts: Counts) -> None:
     """Add `counts` to `into`."""
     for key, number in counts.items():
         into[key] = into.get(key, 0) + number
+
+
+def origins(record: bytes, found: Sequence[Reading]) -> list[tuple[bytes, Reading]]:
+    """Each reading with the record that it was made of."""
+    records = found.records if isinstance(found, Joined) else [record] * len(found)
+    return list(zip(records, found, strict=True))

@@ -180,13 +180,15 @@ def lines_of(
         if event is None:
             yield replace(line, why=why.get(each.name) or why.get("") or "no_identity")
             continue
-        line = replace(line, event_id=event.id)
-        sent = traces.get((event.key, way.source_name, way.destination_name), [])
         repeats = KINDS[each.kind].repeats == "content"
+        # Where ids also hold when a content was read, the present content does not tell them.
+        event_id = None if repeats and way.source_spec.has_silent_changes else event.id
+        line = replace(line, event_id=event_id)
+        sent = traces.get((event.key, way.source_name, way.destination_name), [])
         for trace in sent:
             current = trace.content == event.content
             # An earlier content had an id of its own.
-            yield _sent(replace(line, event_id=event.id if current or not repeats else None), trace, is_current=current)
+            yield _sent(replace(line, event_id=event_id if current or not repeats else None), trace, is_current=current)
         is_settled = bool(sent) and (not repeats or sent[-1].content == event.content)
         letter: KnownLetter | None = letters.get(event.key)
         if letter is not None:

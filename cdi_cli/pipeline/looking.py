@@ -34,7 +34,14 @@ from cdi_cli.pipeline.opening import Opened
 from cdi_cli.pipeline.project import Project
 from cdi_cli.pipeline.routing import Rules, rules_of
 from cdi_cli.pipeline.scope import Scope
-from cdi_cli.pipeline.shaping import builder_of, consent_fields, identity_of, lifecycle_of, required_consent
+from cdi_cli.pipeline.shaping import (
+    builder_of,
+    consent_fields,
+    identity_of,
+    is_paid_at_needed,
+    lifecycle_of,
+    required_consent,
+)
 from cdi_cli.pipeline.sync import scope_of
 from cdi_cli.plan import CompiledPlan, Route
 from cdi_cli.sources import Departed, Nothing, Reading, Source, SourceContext, SourceSpec, Unreadable
@@ -110,7 +117,12 @@ def ways_of(project: Project, pipelines: Iterable[str]) -> list[Way]:
 async def open_source(project: Project, pipeline: str) -> AsyncIterator[Source]:
     """A pipeline's source, with the pipeline's consent fields; raises ConfigError when its secret cannot be read."""
     chosen = project.settings.pipelines[pipeline]
-    context = SourceContext(run_id=secrets.token_hex(4), consent=consent_fields(chosen.consent), attempts_max=ATTEMPTS_MAX)
+    context = SourceContext(
+        run_id=secrets.token_hex(4),
+        consent=consent_fields(chosen.consent),
+        attempts_max=ATTEMPTS_MAX,
+        with_paid_at=is_paid_at_needed(chosen.lifecycle),
+    )
     source = project.source_spec(chosen.source).open(project.settings.sources[chosen.source].settings, context)
     try:
         yield source

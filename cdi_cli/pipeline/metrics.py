@@ -26,7 +26,7 @@ from cdi_cli.pipeline.figures import GOOD_CODES, RunFigures
 from cdi_cli.pipeline.sync import watermark
 from cdi_cli.state._base import JobKind, LetterFilter, OutcomeName, RunRow, Store
 
-KINDS: tuple[JobKind, ...] = ("sync", "backfill", "replay", "push")
+KINDS: tuple[JobKind, ...] = ("sync", "backfill", "reconcile", "replay", "push")
 LOOK_BACK = (1, 100, 10_000)
 """How many runs are looked through for the last good one, in steps: almost always it is the last."""
 MODE = 0o644

@@ -15,7 +15,7 @@ from cdi_cli.events import EventBuilder, LifecycleSettings
 from cdi_cli.pipeline.contacts import Contacts, contacts_of
 from cdi_cli.pipeline.project import Project
 from cdi_cli.pipeline.routing import Rules, rules_of
-from cdi_cli.pipeline.shaping import builder_of, consent_fields, lifecycle_of, required_consent
+from cdi_cli.pipeline.shaping import builder_of, consent_fields, is_paid_at_needed, lifecycle_of, required_consent
 from cdi_cli.plan import CompiledPlan, Route
 from cdi_cli.sources import Source, SourceContext, SourceSpec
 
@@ -100,6 +100,7 @@ async def open_pipeline(
             run_id=secrets.token_hex(4),
             consent=consent_fields(chosen.consent),
             on_retry=lambda seconds: listeners[0].retry(seconds),
+            with_paid_at=is_paid_at_needed(chosen.lifecycle),
         ),
     )
     try:

@@ -46,7 +46,10 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """All that the work on a partition needs, opened once per run; `by`: the time that its windows are of."""
+    """All that the work on a partition needs, opened once per run; `by`: the time that its windows are of.
+
+    `stamp`: what tells apart the ids of events that say again what was said before, see `EventBuilder.build`.
+    """
 
     source: Source
     issuer: Issuer
@@ -55,9 +58,10 @@ class Flow:
     progress: Progress
     budget: Budget
     breaker: Breaker = field(default_factory=Breaker)
-    by: Literal["created", "modified"] = "created"
+    by: Literal["created", "modified", "reconcile"] = "created"
     on_issued: Callable[[Sequence[Outgoing]], None] = field(default=lambda _items: None)
     on_withheld: Callable[[Sequence[Withheld]], None] = field(default=lambda _events: None)
+    stamp: Callable[[Partition], str] = field(default=lambda _partition: "")
 
 
 async def run_partition(flow: Flow, partition: Partition) -> None:
@@ -65,6 +69,7 @@ async def run_partition(flow: Flow, partition: Partition) -> None:
     stream = partition.stream
     if flow.budget.is_spent():
         return
+    stamp = flow.stamp(partition)
     flow.progress.pulled[stream] += 0  # a stream without records has its line in the books, too
     has_ended = False
     async for page in flow.source.pages(stream, partition.window, partition.cursor, by=flow.by):
@@ -77,7 +82,7 @@ async def run_partition(flow: Flow, partition: Partition) -> None:
         doubtful: list[Outgoing] = []
         for group in groups(records, GROUP_RECORDS):
             readings = await flow.source.read(stream, group)
-            issue = flow.issuer.issue(stream, group, readings)
+            issue = flow.issuer.issue(stream, group, readings, stamp=stamp)
             add_counts(opened.counts, issue.counts)
             opened.dead += issue.dead
             opened.departed += issue.departed

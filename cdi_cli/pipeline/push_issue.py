@@ -44,9 +44,9 @@ class LineIssuer(Issuer):
         """The same issuer for lines; it shares what is on its way."""
         return cls(**{each.name: getattr(issuer, each.name) for each in fields(issuer)} | {"messages": messages})
 
-    def issue(self, stream: str, records: Sequence[bytes], readings: Sequence[list[Reading]]) -> Issue:
-        """Everything that a group of lines comes to."""
-        del readings
+    def issue(self, stream: str, records: Sequence[bytes], readings: Sequence[list[Reading]], *, stamp: str = "") -> Issue:
+        """Everything that a group of lines comes to; they have their ids, or get them by their content."""
+        del readings, stamp
         issue = self.issue_lines(stream, records)
         self._leave_known_letters(issue)
         self._part_doubtful(issue)

@@ -16,7 +16,7 @@ import msgspec
 from cdi_cli.commerce import Entity, Order
 from cdi_cli.events import KINDS, Event, Occurrence, occurrences, subjects_of, updated
 from cdi_cli.pipeline.issue import Candidate, Issuer
-from cdi_cli.pipeline.items import Issue, add_counts
+from cdi_cli.pipeline.items import Issue, add_counts, origins
 from cdi_cli.pipeline.push_issue import LineIssuer, line_of
 from cdi_cli.pipeline.push_lines import PUSH_STREAM
 from cdi_cli.pipeline.routing import QUARANTINE, Ruling
@@ -50,9 +50,9 @@ class LetterIssuer(LineIssuer):
     tried: set[bytes] = field(default_factory=set)
     released: set[bytes] = field(default_factory=set)
 
-    def issue(self, stream: str, records: Sequence[bytes], readings: Sequence[list[Reading]]) -> Issue:
-        """Everything that a group of letters comes to; `records` are `LetterRecord`s."""
-        del stream
+    def issue(self, stream: str, records: Sequence[bytes], readings: Sequence[list[Reading]], *, stamp: str = "") -> Issue:
+        """Everything that a group of letters comes to; `records` are `LetterRecord`s, whose events have their ids."""
+        del stream, stamp
         whole = Issue()
         for record, found in zip(records, readings, strict=True):
             assert isinstance(record, LetterRecord)
@@ -98,9 +98,8 @@ class LetterIssuer(LineIssuer):
         """The letter's own event, or those of its own kind; the letter itself where its record makes none any more."""
         issue = Issue()
         candidates: list[Candidate] = []
-        origins = found.records if isinstance(found, Joined) else [letter.record or b""] * len(found)
         is_anybody = True
-        for reading, record in zip(found, origins, strict=True):
+        for record, reading in origins(letter.record or b"", found):
             if isinstance(reading, Unreadable | Nothing | Departed) or not self.erased.isdisjoint(subjects_of(reading)):
                 self._take(issue, candidates, letter.stream, reading, record)
                 continue

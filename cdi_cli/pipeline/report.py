@@ -119,14 +119,15 @@ def _store_errors(lines: tuple[StreamBooks, ...], stored: Stored) -> list[str]:
 def exit_code(books: Books, error: CdiError | None, *, kind: JobKind = "backfill") -> ExitCode:
     """How the process ends: never 0 with loss.
 
-    What lies in the dead letters unchanged is told by every backfill, but by a sync only once: it runs every few minutes.
+    What lies in the dead letters unchanged is told by every backfill, but only once by a sync and a reconciliation, which
+    cron starts again and again.
     """
     if error is not None:
         return ExitCode(error.exit_code)
     if books.errors:
         return ExitCode.STOPPED
     known = sum(number for (_, _, reason), number in books.reasons.items() if reason == IN_DEAD_LETTERS)
-    if books.total("rejected") or (known and kind != "sync"):
+    if books.total("rejected") or (known and kind not in ("sync", "reconcile")):
         return ExitCode.DEAD_LETTERS
     return ExitCode.OK
 

@@ -53,6 +53,11 @@ def lifecycle_of(policy: LifecyclePolicy) -> LifecycleSettings:
     return LifecycleSettings(policy.order_completed, policy.off, policy.groups)
 
 
+def is_paid_at_needed(policy: LifecyclePolicy) -> bool:
+    """Whether it matters when an order was paid: it is new from then on."""
+    return policy.order_completed == "paid"
+
+
 def required_consent(settings: Settings, pipeline: str, destination: str) -> tuple[str, ...]:
     """The categories that an event needs to go there; a destination may ask for more than the pipeline, never for less."""
     own = getattr(settings.destinations[destination].settings, "require_consent", ())

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from cdi_cli.clock import SYSTEM_CLOCK, Clock, Instant, Window, shift, to_datetime
 from cdi_cli.errors import CdiError, ConfigError
@@ -29,6 +30,7 @@ from cdi_cli.pipeline.work import (
     make_flow,
     rare_garbage_collection,
     refuse_skew,
+    stamp_of,
     unless_stopped,
     work_through,
 )
@@ -42,7 +44,8 @@ COMPACT_SECONDS_MAX = 2.0
 
 @dataclass(frozen=True, slots=True)
 class SyncRequest:
-    """What `cdi sync` was asked for. `since`: where the first sync starts when there was no backfill.
+    """What `cdi sync` was asked for. `since`: where the first sync starts when there was no backfill, and how far back
+    (by creation) a reconciliation reads beyond what was asked for before.
 
     `duration_seconds`: stop in order after that long; the next run goes on. `rate`: events per second, None for the
     destination's own.
@@ -87,9 +90,9 @@ async def run_sync(
     LOG.info("sync started", extra=about)
     budget = Budget(monotonic=clock.monotonic)
     scope = scope_of(opened, store, job)
-    flow = make_flow(
-        opened, store, run_id, progress, rate=request.rate, budget=budget, scope=scope, hooks=hooks, by="modified"
-    )
+    stamp = stamp_of(opened.source_spec, lambda partition: partition.window.until)
+    options: dict[str, Any] = {"rate": request.rate, "budget": budget, "scope": scope, "hooks": hooks, "stamp": stamp}
+    flow = make_flow(opened, store, run_id, progress, by="modified", **options)
     deadline = None if request.duration_seconds is None else started + request.duration_seconds
     with run_context(run_id=run_id), rare_garbage_collection():
         outcome = await work_through(flow, _turns(flow, store, job, streams, deadline), 1, stop)
@@ -224,12 +227,12 @@ def _of(store: Store, job: Job, streams: Sequence[str]) -> list[Partition]:
     return [found[name] for name in streams if name in found]
 
 
-def scope_of(opened: Opened, store: Store, job: Job) -> Scope:
-    """What is news to this sync: everything since it began, and whatever was backfilled."""
+def scope_of(opened: Opened, store: Store, job: Job | None) -> Scope:
+    """What is news to this sync: everything since it began, and whatever was backfilled; None: one that never ran."""
     family = {stream.name: stream.family for stream in opened.source_spec.streams}
     origins: dict[str, Instant] = {}
     windows: dict[str, tuple[Window, ...]] = {}
-    for partition in store.partitions(job.id):
+    for partition in store.partitions(job.id) if job is not None else ():
         if partition.origin is not None and partition.stream in family:
             name = family[partition.stream]
             origins[name] = min(origins.get(name, partition.origin), partition.origin)

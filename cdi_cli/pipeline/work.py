@@ -24,11 +24,12 @@ from cdi_cli.pipeline.opening import Opened
 from cdi_cli.pipeline.pace import Pacer
 from cdi_cli.pipeline.partition import Budget, Flow, run_partition
 from cdi_cli.pipeline.progress import Progress
-from cdi_cli.pipeline.report import Books, Stored, close_books, exit_code
+from cdi_cli.pipeline.report import Books, Report, Stored, close_books, exit_code
 from cdi_cli.pipeline.scope import Scope
 from cdi_cli.pipeline.settle import Settler
 from cdi_cli.pipeline.stop import Stop
 from cdi_cli.secrets import REDACTOR
+from cdi_cli.sources import SourceSpec
 from cdi_cli.state._base import OUTCOMES, Job, JobKind, KnownLetter, Partition, Store
 
 LOG = logging.getLogger("cdi.pipeline")
@@ -59,7 +60,8 @@ def make_flow(
     budget: Budget | None = None,
     scope: Scope | None = None,
     hooks: Hooks | None = None,
-    by: Literal["created", "modified"] = "created",
+    by: Literal["created", "modified", "reconcile"] = "created",
+    stamp: Callable[[Partition], str] = lambda _partition: "",
     letters: Callable[[Iterable[bytes]], Mapping[bytes, KnownLetter]] | None = None,
     remade: Callable[[Issuer], Issuer] = lambda issuer: issuer,
 ) -> Flow:
@@ -104,8 +106,30 @@ def make_flow(
         confirm_after_seconds=opened.confirm_after_seconds,
     )
     hooks = hooks or Hooks()
-    watched = (hooks.on_issued, hooks.on_withheld)
-    return Flow(opened.source, issuer, deliverer, settler, progress, budget or Budget(), breaker, by, *watched)
+    return Flow(
+        opened.source,
+        issuer,
+        deliverer,
+        settler,
+        progress,
+        budget or Budget(),
+        breaker,
+        by,
+        hooks.on_issued,
+        hooks.on_withheld,
+        stamp,
+    )
+
+
+def stamp_of(spec: SourceSpec, until: Callable[[Partition], Instant]) -> Callable[[Partition], str]:
+    """What tells apart ids of a source whose records change without a change of their modification time.
+
+    A consent that is given, withdrawn and given again is then three events, not the first one twice. It is the end of the
+    window that is read, which a killed run finds again as it was: what that repeats has the same id.
+    """
+    if not spec.has_silent_changes:
+        return lambda _partition: ""
+    return lambda partition: "".join(filter(str.isdigit, until(partition)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +209,40 @@ def close_run(
     why = {"error": error.message} if error else {}
     LOG.log(level, "%s %s", kind, status, extra={**about, **outcomes, **why, "books_close": not books.errors})
     return Worked(error, tuple(problems), status, books)
+
+
+def report_of(
+    opened: Opened,
+    job: Job,
+    run_id: int,
+    worked: Worked,
+    progress: Progress,
+    *,
+    seconds: float,
+    remaining: int,
+    is_resumed: bool,
+) -> Report:
+    """The report of a run of a job that ends with its partitions."""
+    return Report(
+        pipeline=opened.pipeline,
+        destination=opened.destination_name,
+        job_id=job.id,
+        run_id=run_id,
+        since=job.spec.window.since,
+        until=job.spec.window.until,
+        status=worked.status,
+        books=worked.books,
+        elapsed_seconds=seconds,
+        retries=progress.retries,
+        waited_seconds=progress.waited_seconds,
+        requests=progress.requests,
+        pages=progress.pages,
+        remaining=remaining,
+        is_resumed=is_resumed,
+        warnings=dict(progress.warnings),
+        problems=worked.problems,
+        kind=job.spec.kind,
+    )
 
 
 def status_of(error: CdiError | None, *, is_rest: bool) -> str:

@@ -97,7 +97,12 @@ def read_yaml(path: Path, problems: Problems) -> Node | None:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = Place(str(path), mark.line + 1, mark.column + 1) if mark is not None else start
-        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "the text cannot be read"
+        reason = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "the text cannot be read")
+        if (
+            "nesting depth" in reason
+        ):  # PyYAML from 6.0.4 on looks ahead, and refuses depths of its own, before ours is reached
+            problems.add(place, "", f"nested deeper than {DEPTH_MAX} levels")
+            return None
         problems.add(place, "", f"not valid YAML: {reason}", "check indentation, quotes and brackets near here")
         return None
 

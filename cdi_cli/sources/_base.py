@@ -111,7 +111,8 @@ class SourceContext:
 
     `consent`: category -> (path in the raw record, values that mean yes). `run_id` goes into correlation ids.
     `on_retry(seconds)` is called before each wait between attempts, for the progress display. `attempts_max`: how often a
-    request is tried at most (None: as often as the source sees fit); a check wants an answer soon.
+    request is tried at most (None: as often as the source sees fit); a check wants an answer soon. `with_paid_at`: it is
+    needed when orders were paid, so that a source which has to ask for that does.
     """
 
     run_id: str = "check"
@@ -119,6 +120,7 @@ class SourceContext:
     locale: str = "en"
     on_retry: Callable[[float], None] = field(default=lambda _seconds: None)
     attempts_max: int | None = None
+    with_paid_at: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,11 @@ class SourceSpec:
     def stream(self, name: str) -> Stream:
         """The stream of that name; raises KeyError if there is none."""
         return next(stream for stream in self.streams if stream.name == name) if name in self.names else _missing(name)
+
+    @property
+    def has_silent_changes(self) -> bool:
+        """Whether records change without their modification time (and so their version) telling it."""
+        return any(stream.by_reconcile for stream in self.streams)
 
     @property
     def names(self) -> list[str]:

@@ -1,9 +1,10 @@
 """The contract of the checkpoint store: what a run remembers, and that it remembers it all at once.
 
 A *job* is work of one pipeline into one destination. A backfill's window is frozen and its partitions are fixed; a delta
-sync is one job for ever, with one partition per stream whose window moves on; a replay takes dead letters up again, a push
-a file. A *run* is one process working on a job. Everything that settling a batch changes (cursor, ledger, dead letters,
-counters) is written by `settle` in one transaction: after a crash either all of it is there or nothing.
+sync is one job for ever, with one partition per stream whose window moves on; a reconciliation reads once more what was
+created in a window, as a backfill does; a replay takes dead letters up again, a push a file. A *run* is one process working
+on a job. Everything that settling a batch changes (cursor, ledger, dead letters, counters) is written by `settle` in one
+transaction: after a crash either all of it is there or nothing.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from cdi_cli.state._letters import (
 
 OutcomeName = Literal["delivered", "filtered", "rejected", "duplicate"]
 OUTCOMES: tuple[OutcomeName, ...] = ("delivered", "filtered", "rejected", "duplicate")
-JobKind = Literal["backfill", "sync", "replay", "push"]
+JobKind = Literal["backfill", "sync", "reconcile", "replay", "push"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 from contract_bench import SourceBench, each_stream, told_by
 
-from cdi_cli.errors import CdiError
+from cdi_cli.errors import CdiError, RefusedError
 from cdi_cli.sources import FOUND_MAX, FindBy
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -87,7 +87,8 @@ async def test_a_failed_look_up_shows_nobody(source: SourceBench, stream: str) -
     """The error of a look-up does not repeat what was looked for."""
     email = "canary-person@mail.example"
     told = ""
-    async with source.opened(changes=source.simulator.mistakes["unknown project"].settings) as opened:
+    mistake = next(one for one in source.simulator.mistakes.values() if one.error is RefusedError)
+    async with source.opened(changes=mistake.settings) as opened:
         try:
             await opened.find(stream, "email", email)
         except CdiError as error:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cdi_cli.clock import shift
+from cdi_cli.data import data_folder
 from cdi_cli.sandbox import Fault, SandboxOptions, SandboxThread, cdi_environment
 from life.book import KINDS, Book
 from life.client import Ended, Zygote
@@ -26,7 +27,7 @@ from life.oracle import Terms, Verdict, judge
 
 SYNC = ("sync", "--json")
 SETTLE_SECONDS, OVERLAP_SECONDS = 60, 300
-PLAN = Path(__file__).resolve().parents[2] / "tracking_plan"
+PLAN = data_folder("tracking_plan")
 ALLOWED = "enum: [refund, chargeback]"
 HISTORY_DAYS = 300
 """How much of the shop's two years is backfilled: older orders are never news by themselves."""

@@ -6,6 +6,7 @@ paging    keyset, cursor, page size, checks        pager     the pages of a wind
 streams   what is offered                          stores    store views          scoped    records of their own store view
 records   the structs we decode                    reading   records to entities  lookups   what records only refer to
 credit_memos  refunds joined to their orders       edits     edited orders        offline   reading without a connection
+find      looking single records up                subscriptions   the consent of orders and carts
 """
 
 from __future__ import annotations
@@ -42,4 +43,6 @@ SOURCE = SourceSpec(
     streams=STREAMS,
     denied_fields=DENIED_FIELDS,
     open_offline=_open_offline,
+    settle_seconds=120,
+    overlap_seconds=600,
 )

@@ -27,7 +27,12 @@ Look = Callable[[], Awaitable[object]]
 
 
 async def run_checks(
-    client: Client, settings: MagentoSettings, references: References, discover: Callable[[], Awaitable[Stores]]
+    client: Client,
+    settings: MagentoSettings,
+    references: References,
+    discover: Callable[[], Awaitable[Stores]],
+    *,
+    with_paid_at: bool = False,
 ) -> list[Check]:
     """Every check that can be made; where the shop cannot be spoken to at all, only the first."""
     try:
@@ -43,6 +48,8 @@ async def run_checks(
         checks.append(await _may_read(f"stream {stream.name}", look, None if stream.is_default else stream.name))
     for setting, look_up, needed_by in _lookups(client, settings, references):
         checks.append(await _may_read(f"look-up {setting}", look_up, needed_by))
+    if with_paid_at:
+        checks.append(await _may_read("look-up invoices", partial(_one, client, "invoices", LISTINGS["invoices"]), None))
     return [*checks, _clock(client.time.skew_seconds)]
 
 

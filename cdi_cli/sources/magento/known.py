@@ -8,6 +8,7 @@ from cdi_cli.clock import Instant
 from cdi_cli.sources.magento.lines import Bundles
 from cdi_cli.sources.magento.records_products import SourceItem
 from cdi_cli.sources.magento.stores import Stores
+from cdi_cli.sources.magento.subscriptions import Subscriptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,11 @@ class Known:
 
     credit_memos: dict[int, list[bytes]] = field(default_factory=dict)
     shipments: dict[int, list[bytes]] = field(default_factory=dict)
+    invoices: dict[int, list[bytes]] = field(default_factory=dict)
     origins: dict[int, Origin] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
     groups: dict[int, str] = field(default_factory=dict)
+    subscriptions: Subscriptions = field(default_factory=Subscriptions)
     categories: dict[str, str] = field(default_factory=dict)
     brands: dict[str, str] = field(default_factory=dict)
     stock: dict[str, list[SourceItem]] = field(default_factory=dict)

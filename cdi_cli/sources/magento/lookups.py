@@ -55,6 +55,14 @@ class References:
         hint = _hint("Magento_Sales::shipment", "shipments")
         return await fetch_by_ids(self._client, "shipments", "order_id", order_ids, key="order_id", scope_hint=hint)
 
+    async def invoices(self, order_ids: Sequence[int]) -> Fetched:
+        """The invoices of orders as raw records."""
+        hint = (
+            "when an order was paid is told by its invoices: tick `Magento_Sales::sales_invoice`, or set "
+            "`lifecycle.order_completed: placed`"
+        )
+        return await fetch_by_ids(self._client, "invoices", "order_id", order_ids, key="order_id", scope_hint=hint)
+
     async def stock(self, skus: Iterable[str]) -> dict[str, list[SourceItem]]:
         """The source items of products; empty where the shop keeps no sources."""
         wanted = list(dict.fromkeys(skus)) if self._lookups.stock else []

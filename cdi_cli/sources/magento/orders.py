@@ -24,6 +24,7 @@ from cdi_cli.sources.magento.contacts import (
     updated_at,
     version_of,
 )
+from cdi_cli.sources.magento.invoices import decode_invoice, paid_at
 from cdi_cli.sources.magento.known import Known, Shop
 from cdi_cli.sources.magento.lines import children_of, lines_of, parts_of
 from cdi_cli.sources.magento.money import amounts_of
@@ -70,6 +71,7 @@ def order_of(record: OrderRecord, shop: Shop, known: Known, consent: Consent) ->
         coupons=(record.coupon_code,) if record.coupon_code else (),
         checkout_id=str(record.quote_id) if record.quote_id else None,
         is_paid=is_paid(record),
+        paid_at=paid_at(list(map(decode_invoice, known.invoices.get(record.entity_id, ()))), record.grand_total),
         is_fulfilled=is_fulfilled(record),
         is_cancelled=is_cancelled,
         cancelled_at=cancelled_at(record, changed_at) if is_cancelled else None,

@@ -13,7 +13,7 @@ import msgspec
 
 from cdi_cli.clock import Clock
 from cdi_cli.commerce import Consent, Entity
-from cdi_cli.sources._base import Joined, Nothing, Reading, Unreadable
+from cdi_cli.sources._base import Joined, Nothing, Reading, SourceContext, Unreadable
 from cdi_cli.sources._consent import ConsentReader
 from cdi_cli.sources.magento.carts import cart_of
 from cdi_cli.sources.magento.client import Client
@@ -21,9 +21,11 @@ from cdi_cli.sources.magento.customers import customer_of
 from cdi_cli.sources.magento.edits import REPLACED, as_origin, is_replaced, origins_of
 from cdi_cli.sources.magento.known import Known, Shop
 from cdi_cli.sources.magento.lookups import References
-from cdi_cli.sources.magento.orders import has_shipped, order_of
+from cdi_cli.sources.magento.orders import has_shipped, is_paid, order_of
 from cdi_cli.sources.magento.poison import source_error, why_unreadable
 from cdi_cli.sources.magento.records import CartRecord, CustomerRecord, Identified, OrderRecord
+from cdi_cli.sources.magento.subscriptions import SubscriptionReader, without_consent
+from cdi_cli.sources.magento.subscriptions import customer_of as customer_id_of
 from cdi_cli.sources.magento.together import together
 
 _decode_id = msgspec.json.Decoder(Identified).decode
@@ -37,11 +39,13 @@ _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
 class Reader:
     """Reads customers, orders and carts; credit memos and products are joined to others first."""
 
-    def __init__(self, client: Client, references: References, shop: Shop, consent: ConsentReader, clock: Clock) -> None:
+    def __init__(self, client: Client, references: References, shop: Shop, context: SourceContext, clock: Clock) -> None:
         self._client = client
         self._references = references
         self.shop = shop
-        self._consent = consent
+        self._consent = ConsentReader(context.consent)
+        self._subscriptions = SubscriptionReader(client, context.consent)
+        self._with_paid_at = context.with_paid_at
         self.clock = clock
 
     async def read(self, stream: str, records: Sequence[bytes]) -> list[list[Reading]]:
@@ -52,15 +56,19 @@ class Reader:
         known = await self._look_up_orders(items) if stream == "orders" else Known()
         if items:
             known.groups = await self._references.groups()
+        if items and stream != "customers":
+            known.subscriptions = await self._subscriptions.of(items, self.shop.stores)
         return [self._read_one(item, record, known) for item, record in zip(decoded, records, strict=True)]
 
     def _read_one(self, item: Any, record: bytes, known: Known) -> list[Reading]:
         if isinstance(item, Unreadable):
             return [item]
+        if isinstance(item, OrderRecord) and is_replaced(item):
+            return [Nothing(REPLACED)]
+        if known.subscriptions.failed and customer_id_of(item) in known.subscriptions.failed:
+            return [without_consent(_id_of(item) or "")]
         if not isinstance(item, OrderRecord):
             return [self._normalise(item, record, known)]
-        if is_replaced(item):
-            return [Nothing(REPLACED)]
         if item.entity_id in known.failed:
             return [source_error(item.entity_id, known.failed[item.entity_id])]
         origin = known.origins.get(item.entity_id)
@@ -69,7 +77,10 @@ class Reader:
 
     def _normalise(self, item: Any, record: bytes, known: Known) -> Reading:
         try:
-            return self._entity(item, known, self._consent.read(record))
+            consent = self._consent.read(record)
+            if not isinstance(item, CustomerRecord):
+                consent = self._subscriptions.joined(consent, item, known.subscriptions)
+            return self._entity(item, known, consent)
         except (ValueError, ArithmeticError) as error:
             return unreadable(error, _id_of(item))
 
@@ -81,13 +92,17 @@ class Reader:
         return cart_of(item, self.shop, known, consent)
 
     async def _look_up_orders(self, orders: Sequence[OrderRecord]) -> Known:
-        """What orders refer to, in three requests for a group; only orders that say that they have some are asked for."""
+        """What orders refer to, in a few requests for a group; only orders that say that they have some are asked for."""
         living = [order for order in orders if not is_replaced(order)]
         refunded = [order.entity_id for order in living if order.total_refunded]
         shipped = [order.entity_id for order in living if has_shipped(order)]
-        memos, shipments = await together(self._references.credit_memos(refunded), self._references.shipments(shipped))
+        paid = [order.entity_id for order in living if order.total_paid and is_paid(order)] if self._with_paid_at else []
+        memos, shipments, invoices = await together(
+            self._references.credit_memos(refunded), self._references.shipments(shipped), self._references.invoices(paid)
+        )
         origins = await origins_of(self._client, living)
-        return Known(memos.records, shipments.records, origins, {**memos.failed, **shipments.failed})
+        failed = {**memos.failed, **shipments.failed, **invoices.failed}
+        return Known(memos.records, shipments.records, invoices.records, origins, failed)
 
 
 def attempt(decode: Callable[[bytes], Any], record: bytes) -> Any:

@@ -9,14 +9,14 @@ from cdi_cli.checks import Check
 from cdi_cli.clock import SYSTEM_CLOCK, Clock, Instant, Window
 from cdi_cli.errors import RefusedError
 from cdi_cli.http import HttpClient, HttpLimits, RetryPolicy
-from cdi_cli.sources._base import Cursor, Page, Reading, SourceContext
-from cdi_cli.sources._consent import ConsentReader
+from cdi_cli.sources._base import Cursor, FindBy, Page, Reading, SourceContext
 from cdi_cli.sources.magento.auth import proof_of
 from cdi_cli.sources.magento.catalogue import ProductReader
 from cdi_cli.sources.magento.check import run_checks
 from cdi_cli.sources.magento.client import ALL_STORES, Ask, Client
 from cdi_cli.sources.magento.credit_memos import RefundReader
 from cdi_cli.sources.magento.denied import scrubbed
+from cdi_cli.sources.magento.find import condition, find_records, is_wanted
 from cdi_cli.sources.magento.known import Shop
 from cdi_cli.sources.magento.lookups import Once, References
 from cdi_cli.sources.magento.pager import Pager
@@ -56,6 +56,7 @@ class MagentoSource:
             proof = proof_of(settings, http, clock)
             client = Client(settings, http, proof, clock, limits=limits, retry=retry, is_patient=is_patient)
         self._client = client
+        self._with_paid_at = context.with_paid_at
         self._stores = Once(self._discover)
         self._references = References(client, settings.lookups, settings.brand_attribute)
         shop = Shop(
@@ -64,14 +65,15 @@ class MagentoSource:
             brand_attribute=settings.brand_attribute,
             product_url_suffix=settings.product_url_suffix,
         )
-        self._reader = Reader(client, self._references, shop, ConsentReader(context.consent), clock)
+        self._reader = Reader(client, self._references, shop, context, clock)
         self._refunds = RefundReader(client, self._reader)
         self._products = ProductReader(client, self._references, self._reader)
         self._sizes = {stream.name: PageSize(settings.page_size) for stream in STREAMS}
 
     async def check(self) -> list[Check]:
         """Credentials, each list that is read, store views and the clock."""
-        return await run_checks(self._client, self._settings, self._references, self._stores)
+        needs = (self._settings, self._references, self._stores)
+        return await run_checks(self._client, *needs, with_paid_at=self._with_paid_at)
 
     async def server_now(self) -> Instant:
         """The shop's clock, as the `Date` of its answers tells it."""
@@ -127,6 +129,25 @@ class MagentoSource:
         if stream == "products":
             return await self._products.read(records)
         return await self._reader.read(stream, records)
+
+    async def find(self, stream: str, by: FindBy, value: str) -> list[bytes]:
+        """The records with this id, number, customer or e-mail, of the chosen store views; customers under their own."""
+        by = "id" if stream == "customers" and by == "customer_id" else by
+        group = condition(stream, by, value)
+        if group is None:
+            return []
+        stores = await self._stores()
+
+        def ask_of(params: Params, is_divisible: bool) -> Ask:
+            return replace(self._ask(stores, stream, "look-up", params), is_divisible=is_divisible)
+
+        groups = [group, *_restriction(stores, stream)]
+        rows = await find_records(self._client, LISTINGS[stream], groups, ask_of)
+        found = [row for row in rows if is_wanted(row, by, group)]
+        if stream != "customers" or not found:
+            return found
+        own = await customers_in_their_views(self._client, stores, Page(found, Cursor(""), is_last=True))
+        return list(own.records)
 
     def scrub(self, stream: str, record: bytes) -> bytes | None:  # noqa: ARG002 - the contract's; all are scrubbed alike
         """The record without password hashes, payment data, tax numbers and dates of birth."""

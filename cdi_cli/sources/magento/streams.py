@@ -59,6 +59,7 @@ LISTINGS: dict[str, Listing] = {
     "creditmemos": Listing("/creditmemos", "Magento_Sales::sales_creditmemo", store_field="store_id"),
     "carts": Listing("/carts/search", "Magento_Cart::manage", record_id="id", store_field="store_id"),
     "products": Listing("/products", "Magento_Catalog::products", record_id="id"),
+    "invoices": Listing("/invoices", "Magento_Sales::sales_invoice"),
     "shipments": Listing("/shipments", "Magento_Sales::shipment"),
     "customer_groups": Listing("/customerGroups/search", "Magento_Customer::group", id_field="id", record_id="id"),
     "categories": Listing("/categories/list", "Magento_Catalog::categories", record_id="id"),
