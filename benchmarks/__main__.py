@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks import stages
+from benchmarks import scripts, stages
 from cdi_cli.data import data_folder
 
 README = Path(__file__).with_name("README.md")
@@ -101,7 +101,8 @@ def report(*, is_quick: bool) -> str:
     """All figures as Markdown."""
     scale = 10 if is_quick else 1
     head = f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, client and server on the same machine."
-    parts = [[head], throughput(scale, rounds=1 if is_quick else 3), stage_table(), memory(scale), start_up_table()]
+    parts = [[head], throughput(scale, rounds=1 if is_quick else 3), stage_table(), script_table(), memory(scale)]
+    parts.append(start_up_table())
     parts.append(validate_table())
     return "\n\n".join("\n".join(lines) for lines in parts)
 
@@ -126,6 +127,25 @@ def stage_table() -> list[str]:
         large, small = stages.measure(17_000, url), stages.measure(2_300, url)
     lines = ["| stage, us per order | 17 KB | 2.3 KB |", "|---|---|---|"]
     return [*lines, *(f"| {stage} | {large[stage]:.1f} | {small[stage]:.1f} |" for stage in large)]
+
+
+def script_table() -> list[str]:
+    """What JSONata in the plan costs, beside the mapping of the same run."""
+    columns = ("Order Completed made by, us per event", "17 KB", "times", "2.3 KB", "times")
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    with server(scripts.ORDERS, 2_300, 0) as url:
+        large, small = scripts.measure(17_000, url), scripts.measure(2_300, url)
+    for name in large:
+        cells = (
+            cell for figures in (large, small) for cell in (f"{figures[name]:.1f}", f"{figures[name] / floor(figures):.1f}")
+        )
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def floor(figures: dict[str, float]) -> float:
+    """The figure that the others of a table are compared with: its first."""
+    return next(iter(figures.values()))
 
 
 def memory(scale: int) -> list[str]:

@@ -59,7 +59,8 @@ class Material:
     destination: Destination
 
 
-async def _prepare(order_bytes: int, url: str) -> Material:
+async def prepare(order_bytes: int, url: str) -> Material:
+    """A page of orders of that size, and everything that comes of it; source and destination are the caller's to close."""
     page = Renderer(order_bytes).page(0, ORDERS, ORDERS)
     records = [bytes(raw) for raw in msgspec.json.decode(page, type=Envelope).results]
     spec, target = load_source("commercetools"), load_destination("segment")
@@ -79,7 +80,7 @@ async def _prepare(order_bytes: int, url: str) -> Material:
 
 
 async def _measure(order_bytes: int, url: str) -> dict[str, float]:
-    one = await _prepare(order_bytes, url)
+    one = await prepare(order_bytes, url)
     rule, destination = one.rule, one.destination
     encoded = [destination.encode(event) for event in one.events]
     body = b",".join(part for part in encoded if isinstance(part, bytes))

@@ -1,8 +1,9 @@
-"""Write the parts of the documentation that are made from the program: `docs/cli.md` and two tables of `README.md`.
+"""Write the parts of the documentation that are made from the program: `docs/cli.md`, tables of `README.md` and of `docs/`.
 
 * `docs/cli.md`: the `--help` text of every command, as a terminal of 80 columns shows it.
 * README, between `<!-- exit-codes -->` marks: one row per `ExitCode`.
 * README, between `<!-- dependencies -->` marks: one row per run-time dependency, with its comment in `pyproject.toml`.
+* `docs/templates.md`: what scripts of the plan may read, field by field, and what they may not do (`script_docs.py`).
 
 `python scripts/docs.py` writes, `python scripts/docs.py --check` names what is stale and ends with 1. A test does the same.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,7 +97,7 @@ def fill(text: str, mark: str, block: str) -> str:
     """`text` with what stands between `<!-- mark -->` and `<!-- /mark -->` replaced; raises ValueError without the marks."""
     pattern = re.compile(f"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", re.DOTALL)
     if len(pattern.findall(text)) != 1:
-        msg = f"README.md must have `<!-- {mark} -->` and `<!-- /{mark} -->` once"
+        msg = f"the file must have `<!-- {mark} -->` and `<!-- /{mark} -->` once"
         raise ValueError(msg)
     return pattern.sub(lambda match: f"{match[1]}{block}\n{match[2]}", text)
 
@@ -105,7 +107,14 @@ def rendered() -> dict[Path, str]:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     readme = fill(readme, "exit-codes", exit_code_table())
     readme = fill(readme, "dependencies", dependency_table((ROOT / "pyproject.toml").read_text(encoding="utf-8")))
-    return {ROOT / "docs" / "cli.md": command_reference(), ROOT / "README.md": readme}
+    templates = (ROOT / "docs" / "templates.md").read_text(encoding="utf-8")
+    for mark, table in runpy.run_path(str(ROOT / "scripts" / "script_docs.py"))["tables"]().items():
+        templates = fill(templates, mark, table)
+    return {
+        ROOT / "docs" / "cli.md": command_reference(),
+        ROOT / "docs" / "templates.md": templates,
+        ROOT / "README.md": readme,
+    }
 
 
 def stale() -> list[str]:

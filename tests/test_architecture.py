@@ -36,6 +36,7 @@ PLANTED: list[tuple[Rule, dict[str, str], str]] = [
     (architecture.homes, {"cdi_cli.cli.status": "import sqlite3"}, "imports sqlite3, whose home is state"),
     (architecture.homes, {"cdi_cli.pipeline.lock": "import filelock"}, "imports filelock, whose home is state"),
     (architecture.homes, {"cdi_cli.events.load": "import yaml"}, "imports yaml, whose home is cli, config, plan"),
+    (architecture.homes, {"cdi_cli.plan.compile": "import jsonatapy"}, "jsonatapy, whose home is plan.expressions"),
     (architecture.homes, {"cdi_cli.cli.app": "import click"}, "imports click, which has no home"),
     (
         architecture.no_cycles,

@@ -40,6 +40,7 @@ from cdi_cli.cli import (
     schedule,
     status,
     sync,
+    template,
     validate,
 )
 
@@ -96,6 +97,7 @@ config_app = _group("Show the settings and their JSON Schema")
 dlq_app = _group("Explain what could not be delivered, and send it again")
 ledger_app = _group("Look into the memory of what was sent")
 plan_app = _group("Work on the tracking plan")
+template_app = _group("Work on the JSONata of the tracking plan")
 sandbox_app = _group("Run simulated platforms on this machine")
 
 
@@ -147,6 +149,9 @@ plan_app.command("diff", short_help="Compare two plans and the version they need
 plan_app.command("impact", short_help="Tell what a plan would reject of what was delivered")(plan_impact.impact)
 plan_app.command("export", short_help="Write the plan for another system or for people")(plan_export.export)
 plan_app.command("import", short_help="Make a plan folder of another system's plan")(plan_import.import_)
+app.add_typer(template_app, name="template")
+template_app.command("test", short_help="Try an event on one record")(template.attempt)
+template_app.command("eject", short_help="Write an event's mapping as a template")(template.eject)
 app.command("demo", short_help="See a backfill of a simulated shop")(demo.demo)
 app.add_typer(sandbox_app, name="sandbox")
 sandbox_app.command("serve", short_help="Run the simulators until Ctrl-C")(sandbox.serve)

@@ -117,8 +117,10 @@ def _show(applied: Sequence[dict[str, Any]], folder: Path, source: str, *, is_ag
         init: f"a project of your own; this one's settings: {folder / 'cdi.yaml'}",
     }
     say(talk, "try next:")
+    wide = max(map(len, tips))
+    is_beside = len(f"  {cdi}    ") + wide + max(map(len, tips.values())) <= talk.width
     for arguments, what in tips.items():
-        say(talk, f"  {cdi} {arguments:{max(map(len, tips))}}   {what}")
+        say(talk, f"  {cdi} {arguments:{wide}}   {what}" if is_beside else f"  {cdi} {arguments}\n      {what}")
 
 
 def revenue(applied: Sequence[dict[str, Any]]) -> str:

@@ -85,6 +85,7 @@ def explain(
 
 STAGES = {
     "read": "reading the record",
+    "map": "the mapping: a JSONata script of the tracking plan",
     "plan": "the check against the tracking plan",
     "route": "routing: a rule of the pipeline holds it back",
     "encode": "encoding it for the destination",

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
     from cdi_cli.state._base import StoredDeadLetter
 
+_SCRIPT_ADVICE = "correct the script of the tracking plan at the place named above; `cdi template test` tries it on a record"
 ADVICE = {
     "in_doubt": "look in the destination whether it arrived: if so `cdi dlq settle`, if not `cdi dlq replay`",
     "plan_violation": "correct the record in the shop, or the event's rule in the tracking plan",
+    "expression_failed": _SCRIPT_ADVICE,
+    "template_failed": _SCRIPT_ADVICE,
     "unplanned_event": "plan an event with this trigger, or set `unplanned_events: ignore` in `plan.yaml`",
     "unreadable_record": "the record differs from the platform's documented shape; look at it with `cdi dlq show --payload`",
     "refund_without_order": "no order names this payment; it was deleted, or the payment was made outside the shop",

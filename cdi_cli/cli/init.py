@@ -168,7 +168,7 @@ def _fill(part: Part, noun: str, given: dict[str, dict[str, str]], is_asking: bo
 
 def _is_answered(key: str, answers: dict[str, str]) -> bool:
     # An explicit address stands in for a region.
-    return key in answers or (key == "region" and bool({"api_url", "endpoint"} & set(answers)))
+    return key in answers or (key == "region" and bool({"api_url", "base_url", "endpoint"} & set(answers)))
 
 
 def _flag(noun: str, question: Question) -> str:

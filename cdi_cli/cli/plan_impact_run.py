@@ -19,6 +19,7 @@ from cdi_cli.data import data_folder
 from cdi_cli.errors import ConfigError, ExitCode
 from cdi_cli.pipeline.impact import Impact, ImpactStudy, open_source
 from cdi_cli.pipeline.project import Project
+from cdi_cli.pipeline.shaping import script_settings
 from cdi_cli.plan import compile_plan
 from cdi_cli.plan.diff_sides import Side, open_side
 from cdi_cli.state import open_store
@@ -104,8 +105,8 @@ async def _study(
             project,
             pipeline,
             source,
-            baseline=compile_plan(baseline.plan),
-            candidate=compile_plan(candidate.plan),
+            baseline=compile_plan(baseline.plan, script_settings(project.settings, pipeline)),
+            candidate=compile_plan(candidate.plan, script_settings(project.settings, pipeline)),
             store=store,
         )
         return await study.run(window, streams, options.sample)

@@ -31,7 +31,7 @@ def serve(
         typer.Option("--write-config", help="Write a cdi.yaml for this sandbox to this new file", show_default=False),
     ] = None,
 ) -> None:
-    """Run simulators of commercetools, Magento, Segment, mParticle and Insider on this machine until Ctrl-C.
+    """Run simulators of commercetools, Magento, Elastic Path, Segment, mParticle and Insider on this machine until Ctrl-C.
 
     Example: cdi sandbox serve --orders 20000 --write-config cdi.yaml
     """
@@ -52,8 +52,8 @@ def serve(
         if write_config is not None:
             _write_new(write_config, cdi_yaml(url, options))
         say(output.data(), url)
-        shops = " and a ".join(f"{spec_of(name).title} with {orders:,} orders" for name in sources)
-        say(talk, f"a {shops} and a Segment are listening; Ctrl-C ends them")
+        shops = " and ".join(f"{_article(spec_of(name).title)} with {orders:,} orders" for name in sources)
+        say(talk, f"{shops} and a Segment are listening; Ctrl-C ends them")
         for name, value in cdi_environment(options).items():
             say(talk, f"export {name}={value}")
         if write_config is not None:
@@ -89,6 +89,10 @@ def seed_(
     names = _known_sources([source] if source else [])
     total = asyncio.run(_seed(url.rstrip("/"), {"orders": orders, **({"source": names[0]} if names else {})}))
     say(output.data(), f"added {orders:,} orders, the shop has {total:,} now")
+
+
+def _article(title: str) -> str:
+    return f"{'an' if title[0] in 'AEIOU' else 'a'} {title}"
 
 
 def _known_sources(names: list[str]) -> tuple[str, ...]:

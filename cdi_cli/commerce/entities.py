@@ -66,7 +66,8 @@ class Refund(msgspec.Struct, frozen=True, gc=False):
     """Money that went back: one successful refund transaction; `amount` is positive.
 
     `is_full`: all successful refunds of the order up to this one reach its total. `lines` names what was returned where
-    the platform says so (all lines for a single full refund), else it is empty.
+    the platform says so (all lines for a single full refund), else it is empty. `so_far`: where the platform keeps no single
+    refunds, all that went back of the payment `payment_id` by then; `amount` is then the same, less what was told before.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Refund(msgspec.Struct, frozen=True, gc=False):
     kind: Literal["refund", "chargeback"] = "refund"
     is_full: bool = False
     lines: tuple[LineItem, ...] = ()
+    so_far: Money | None = None
 
 
 class Shipment(msgspec.Struct, frozen=True, gc=False):
@@ -94,6 +96,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     `created_at` is the platform's immutable creation time (windows and ledger use it); `placed_at` is business time and
     differs for imported orders. Amounts: `total` is the grand total; `revenue` = `total` - `shipping` - `tax`, that is
     merchandise and fees after all discounts, without tax and shipping; `discount` is positive. `store`, `channel`: keys.
+    `is_authorized`: payment was promised, at least; None where orders exist only once they were placed.
     """
 
     id: str
@@ -119,6 +122,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     payment_state: str | None = None
     paid_at: Instant | None = None
     is_paid: bool = False
+    is_authorized: bool | None = None
     shipment_state: str | None = None
     is_fulfilled: bool = False
     is_cancelled: bool = False
@@ -133,6 +137,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     channel: str | None = None
     origin: str | None = None
     business_unit: str | None = None
+    business_unit_name: str | None = None
     customer_group: str | None = None
     consent: Consent = Consent()
     refunds: tuple[Refund, ...] = ()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel
+
+from cdi_cli.config.switches import Switches
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +20,14 @@ class Connectors:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the layers above offer: connectors, the streams of a source type, lifecycle kinds, fields of an event id."""
+    """What the layers above offer: connectors, the streams of a source type, lifecycle kinds, fields of an event id.
+
+    `switches`: what a source type can tell of the switches of a `lifecycle`.
+    """
 
     sources: Connectors
     destinations: Connectors
     streams: Callable[[str], Sequence[str]]
     kinds: Collection[str]
     id_fields: Collection[str]
+    switches: Callable[[str], Switches] = field(default=lambda _source_type: Switches())

@@ -67,7 +67,18 @@ def load_settings(file: Path, *, known: Known, environment: Mapping[str, str] = 
     check_references(document, filled, known)
     if document.problems or settings is None:
         raise SettingsError(document.problems)
-    return settings
+    return _with_defaults(settings, known)
+
+
+def _with_defaults(settings: Settings, known: Known) -> Settings:
+    """The settings with the switches that a pipeline leaves to its source."""
+    pipelines = {}
+    for name, pipeline in settings.pipelines.items():
+        choices = known.switches(settings.sources[pipeline.source].type).choices
+        absent = {key: values[0] for key, values in choices.items() if getattr(pipeline.lifecycle, key) is None}
+        lifecycle = pipeline.lifecycle.model_copy(update=absent)
+        pipelines[name] = pipeline.model_copy(update={"lifecycle": lifecycle})
+    return settings.model_copy(update={"pipelines": pipelines})
 
 
 def _read_settings(document: Document, filled: dict[str, Any]) -> Settings | None:

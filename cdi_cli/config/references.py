@@ -11,11 +11,17 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cdi_cli.config.document import Document, KeyPath, value_at
+from cdi_cli.config.fields import choices
 from cdi_cli.config.problems import masked, suggestion
+from cdi_cli.config.settings import LifecyclePolicy
+from cdi_cli.config.switches import Switches
 
 if TYPE_CHECKING:
     from cdi_cli.config.known import Known
 
+SWITCH_VALUES: dict[str, frozenset[str]] = {
+    key: frozenset(choices(LifecyclePolicy.model_fields[key].annotation)) for key in Switches().choices
+}
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
@@ -45,7 +51,28 @@ def _check_pipeline(document: Document, known: Known, path: KeyPath, pipeline: d
     _check_gates(document, path, pipeline.get("destinations"), destinations, categories)
     off = _mapping(pipeline.get("lifecycle")).get("off")
     _expect_each(document, (*path, "lifecycle", "off"), off, list(known.kinds), "lifecycle kind")
+    if source_type in known.sources.names:
+        _check_switches(document, known.switches(str(source_type)), path, pipeline, str(source_type))
     _check_ids(document, known.id_fields, (*path, "ids"), _mapping(pipeline.get("ids")))
+
+
+def _check_switches(document: Document, switches: Switches, path: KeyPath, pipeline: dict[str, Any], source: str) -> None:
+    """A switch set to what the source cannot tell would make no event, without a word."""
+    lifecycle = _mapping(pipeline.get("lifecycle"))
+    for key, values in switches.choices.items():
+        value, here = lifecycle.get(key), (*path, "lifecycle", key)
+        if isinstance(value, str) and value in SWITCH_VALUES[key] and value not in values:
+            listed = ", ".join(f"`{one}`" for one in values)
+            hint = f"one of {listed}" if len(values) > 1 else f"leave it out, or write {listed}"
+            document.problem(here, f"a source of type `{source}` cannot tell `{key}: {value}`", hint=hint)
+    streams = pipeline.get("streams")
+    is_read = isinstance(streams, list) and switches.deletions in streams
+    if lifecycle.get("customer_updated") == "deleted" and "deleted" in switches.customer_updated and not is_read:
+        document.problem(
+            (*path, "lifecycle", "customer_updated"),
+            "this pipeline does not read that customers were deleted",
+            hint=f"name `{switches.deletions}` among its `streams`",
+        )
 
 
 def _expect(document: Document, path: KeyPath, value: str, names: Sequence[str], noun: str) -> None:

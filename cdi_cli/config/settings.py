@@ -93,10 +93,25 @@ class ConsentRule(_Part):
 class LifecyclePolicy(_Part):
     """Which state of an order makes which event."""
 
-    order_completed: Literal["placed", "paid", "fulfilled"] = Field(
-        default="placed", description="The state that an order must have reached to be an Order Completed"
+    order_completed: Literal["placed", "paid", "fulfilled"] | None = Field(
+        default=None,
+        description="The state that an order must have reached to be an Order Completed; `placed` when absent, `paid` where "
+        "an order exists before it was bought (Elastic Path)",
     )
-    off: tuple[str, ...] = Field(default=(), description="Kinds that make no event at all, for example order.updated")
+    checkout_started: Literal["cart", "created", "authorized"] | None = Field(
+        default=None,
+        description="What makes a Checkout Started: a `cart` that reached checkout, an order that was `created`, or one "
+        "whose payment was `authorized`; `cart` when absent, `created` where the source has no carts (Elastic Path)",
+    )
+    customer_updated: Literal["updated", "deleted"] | None = Field(
+        default=None,
+        description="When a customer's profile is told: whenever it was `updated` (when absent), or only that it was "
+        "`deleted`; not at all with `off: [customer.profile]`",
+    )
+    off: tuple[str, ...] = Field(
+        default=(),
+        description="Kinds that make no event at all: order.updated, order.cancelled, order.refunded, customer.created, ...",
+    )
     groups: tuple[Literal["business_unit", "store", "company"], ...] = Field(
         default=("business_unit",), description="What people are told to belong to (group.member)"
     )

@@ -6,7 +6,7 @@ from cdi_cli.events.contacts import ContactSettings, contact_as
 from cdi_cli.events.event import Event
 from cdi_cli.events.identity import IdentitySettings
 from cdi_cli.events.ids import IdFormat, content_of, event_id, key_of
-from cdi_cli.events.lifecycle import KINDS, Kind, LifecycleSettings, Occurrence, occurrences, updated
+from cdi_cli.events.lifecycle import KINDS, Kind, LifecycleSettings, Occurrence, occurrences, origins_of, updated
 from cdi_cli.events.people import customer_subject, email_subject, subjects_of
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "key_of",
     "missing_consent",
     "occurrences",
+    "origins_of",
     "subjects_of",
     "updated",
 ]

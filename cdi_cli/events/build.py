@@ -82,6 +82,9 @@ class EventBuilder:
         number = getattr(entity, "number", None)
         identifier = event_id(self._ids, **made_of, discriminator=discriminator, entity_number=number)
         place = identifier
+        if occurrence.is_cumulative:
+            place = self._place_of(occurrence, name)
+            content = cumulative_content(occurrence)
         whole = None
         if kind.repeats == "content" or (kind.has_whole and discriminator):
             whole = event_id(self._ids, **made_of, discriminator="", entity_number=number)
@@ -105,6 +108,17 @@ class EventBuilder:
             content=content,
             whole_key=key_of(whole) if whole is not None and kind.has_whole else None,
         )
+
+    def key_of_payment(self, occurrence: Occurrence, name: str) -> bytes:
+        """Where the ledger keeps how much of a payment was told to have gone back (`Occurrence.is_cumulative`)."""
+        return key_of(self._place_of(occurrence, name))
+
+    def _place_of(self, occurrence: Occurrence, name: str) -> str:
+        """The id that all cumulative refunds of one payment share."""
+        order, refund = occurrence.entity, occurrence.subjects["refund"]
+        made_of = {"family": KINDS[occurrence.kind].family, "entity_id": order.id, "event": name}
+        number = getattr(order, "number", None)
+        return event_id(self._ids, **made_of, discriminator=f"payment-{refund.payment_id}", entity_number=number)
 
     def context(self, entity: Entity, *, is_guest: bool) -> dict[str, Any]:
         """The Segment `context`: locale, consent, group, store, channel, country, and a guest's e-mail as a trait."""
@@ -147,6 +161,11 @@ class EventBuilder:
                 "region": region,
             }
         return stamped
+
+
+def cumulative_content(occurrence: Occurrence) -> bytes:
+    """What went back so far, as the ledger keeps it (8 bytes): a larger sum is a later one."""
+    return int(occurrence.subjects["refund"].so_far.minor).to_bytes(8, "big")
 
 
 def changed(event: Event, *, properties: dict[str, Any], name: str | None = None, context: Any = None) -> Event:

@@ -25,7 +25,7 @@ def groups_of(entity: Order | Customer, kinds: tuple[GroupKind, ...]) -> Iterato
     """The groups of these kinds that a record's person belongs to."""
     unit = entity.business_unit if isinstance(entity, Order) else None
     if "business_unit" in kinds and unit:
-        yield Group(unit, "business_unit", unit)
+        yield Group(unit, "business_unit", (entity.business_unit_name if isinstance(entity, Order) else None) or unit)
     if "store" in kinds:
         stores = entity.stores if isinstance(entity, Customer) else (entity.store,)
         for store in stores:

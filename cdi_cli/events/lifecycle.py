@@ -68,12 +68,21 @@ KINDS: dict[str, Kind] = {
 }
 
 
+CHECKOUT_STARTED = "cart.checkout_started"
+_SHARED = tuple(name for name in Cart.__struct_fields__ if name in Order.__struct_fields__ and name != "id")
+"""What an order tells of the cart that it was."""
+
+
 class LifecycleSettings(msgspec.Struct, frozen=True):
-    """Which state of an order counts as Order Completed, which kinds are off altogether, and which groups are told of."""
+    """Which state of an order counts as Order Completed, which kinds are off altogether, and which groups are told of.
+
+    `checkout_started`: whether a cart tells it, or an order that was created or whose payment was authorized.
+    """
 
     order_completed: Literal["placed", "paid", "fulfilled"] = "placed"
     off: tuple[str, ...] = ()
     groups: tuple[GroupKind, ...] = ("business_unit",)
+    checkout_started: Literal["cart", "created", "authorized"] = "cart"
 
 
 class Occurrence(msgspec.Struct, frozen=True, gc=False):
@@ -82,6 +91,7 @@ class Occurrence(msgspec.Struct, frozen=True, gc=False):
     `reached_at`: when the state that makes this happen was reached, where that is later than its business time `at` and is
     known (an order is completed as of the day it was placed, though it was paid a week later). `is_dated`: the platform
     keeps the time; without it `at` is when the record last changed, which says nothing about when this happened.
+    `told_by`: the family of the record that told it, where that is not the kind's own.
     """
 
     kind: str
@@ -91,6 +101,20 @@ class Occurrence(msgspec.Struct, frozen=True, gc=False):
     discriminator: str = ""
     reached_at: Instant | None = None
     is_dated: bool = True
+    told_by: str | None = None
+
+    @property
+    def is_cumulative(self) -> bool:
+        """Whether this is a refund that says all that went back so far, of which some may have been told before."""
+        refund = self.subjects.get("refund")
+        return isinstance(refund, Refund) and refund.so_far is not None
+
+
+def origins_of(kind: Kind, settings: LifecycleSettings) -> frozenset[str]:
+    """The families of records that a kind comes of under these settings."""
+    if kind.name == CHECKOUT_STARTED and settings.checkout_started != "cart":
+        return frozenset({"order"})
+    return kind.origins
 
 
 def occurrences(entity: Entity, settings: LifecycleSettings) -> list[Occurrence]:
@@ -100,7 +124,7 @@ def occurrences(entity: Entity, settings: LifecycleSettings) -> list[Occurrence]
     elif isinstance(entity, Customer):
         found = _of_customer(entity, settings)
     elif isinstance(entity, Cart):
-        found = _of_cart(entity)
+        found = _of_cart(entity) if settings.checkout_started == "cart" else iter(())
     else:
         found = iter((Occurrence("product.snapshot", entity.updated_at, entity, {"product": entity}),))
     return [occurrence for occurrence in found if occurrence.kind not in settings.off]
@@ -113,6 +137,9 @@ def updated(order: Order) -> Occurrence:
 
 def _of_order(order: Order, settings: LifecycleSettings) -> Iterator[Occurrence]:
     subjects: dict[str, Any] = {"order": order}
+    if settings.checkout_started == "created" or (settings.checkout_started == "authorized" and order.is_authorized):
+        cart = _checkout_of(order)
+        yield Occurrence(CHECKOUT_STARTED, order.placed_at, cart, {"cart": cart}, told_by="order")
     if _is_completed(order, settings):
         reached_at = order.paid_at if settings.order_completed == "paid" else None
         yield Occurrence("order.completed", order.placed_at, order, subjects, reached_at=reached_at)
@@ -135,7 +162,13 @@ def _is_completed(order: Order, settings: LifecycleSettings) -> bool:
         return order.is_paid
     if settings.order_completed == "fulfilled":
         return order.is_fulfilled
-    return True
+    return order.is_authorized is not False
+
+
+def _checkout_of(order: Order) -> Cart:
+    """The cart that an order was, as the order tells it: its id is what the order names as its checkout."""
+    shared = {name: getattr(order, name) for name in _SHARED}
+    return Cart(id=order.checkout_id or order.id, is_checkout=True, **shared)
 
 
 def _of_customer(customer: Customer, settings: LifecycleSettings) -> Iterator[Occurrence]:
@@ -148,4 +181,4 @@ def _of_customer(customer: Customer, settings: LifecycleSettings) -> Iterator[Oc
 
 def _of_cart(cart: Cart) -> Iterator[Occurrence]:
     if cart.is_checkout and cart.lines:
-        yield Occurrence("cart.checkout_started", cart.created_at, cart, {"cart": cart})
+        yield Occurrence(CHECKOUT_STARTED, cart.created_at, cart, {"cart": cart})

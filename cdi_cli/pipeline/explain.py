@@ -131,11 +131,17 @@ def _spot(
         message,
         fix,
         near,
-        tuple(each.text for each in exact.sources) if exact is not None else (),
+        _origin(event, exact, steps) if event is not None and exact is not None else (),
         redacted(value, exact.pii if exact is not None else None) if has_value else "",
         value,
         tuple(_held(event, steps, occurrence, letter.record)) if event is not None and occurrence is not None else (),
     )
+
+
+def _origin(event: PlannedEvent, exact: Property, steps: tuple[str | int, ...]) -> tuple[str, ...]:
+    """What a property comes from: its paths, or the script that makes it."""
+    made = event.made_by(steps)
+    return (made,) if made else tuple(each.text for each in exact.sources)
 
 
 def _steps(path: str) -> tuple[str | int, ...]:
@@ -175,7 +181,9 @@ def _happened(reading: Reading, project: Project, pipeline: str) -> list[Occurre
 
 
 def _held(event: PlannedEvent, steps: Sequence[str | int], occurrence: Occurrence, record: bytes | None) -> list[Held]:
-    """What stands at each path that the property at these steps is mapped from."""
+    """What stands at each path that the property at these steps is mapped from; nothing for what a script makes."""
+    if event.script_at(tuple(steps)) is not None:
+        return []
     roots: dict[str, Any] = {**occurrence.subjects, "record": msgspec.json.decode(record) if record else None}
     inner: tuple[Property, ...] = event.properties
     planned: Property | None = None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cdi_cli.events import Event, Occurrence, missing_consent
 from cdi_cli.pipeline.project import Project
 from cdi_cli.pipeline.routing import Rules, rules_of
 from cdi_cli.pipeline.shaping import builder_of, required_consent
-from cdi_cli.plan import CompiledPlan, EventRule, Route, judge
+from cdi_cli.plan import CompiledPlan, EventRule, MappingError, Route, Violation, judge
 
 Made = tuple[Event, EventRule, dict[str, Any]]
 """An event, the rule that it was made by, its properties."""
@@ -62,10 +62,19 @@ class PlanMapper:
         They are about people who can be told apart and have consented, and neither the plan nor a rule keeps them back.
         """
         for rule in self._plan.rules(occurrence.kind):
-            properties = rule.map(occurrence, record)
+            try:
+                properties = rule.map(occurrence, record)
+            except MappingError as error:
+                rule, properties = _failed(rule, error), {}
             event = self._builder.build(occurrence, rule.name, rule.type, properties)
             if event is not None and any(target.gets(event) for target in self._targets):
                 yield event, rule, properties
+
+
+def _failed(rule: EventRule, error: MappingError) -> EventRule:
+    """A rule that no event can keep, for one that a script fails to make."""
+    violation = Violation("", error.reason, error.detail)
+    return replace(rule, on_violation="block", check=lambda _properties: (violation,))
 
 
 def passed(rule: EventRule, properties: dict[str, Any]) -> dict[str, Any] | None:

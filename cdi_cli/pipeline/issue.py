@@ -29,12 +29,13 @@ from cdi_cli.events import (
     updated,
 )
 from cdi_cli.pipeline.contacts import Contacts
+from cdi_cli.pipeline.cumulative import as_news, is_told
 from cdi_cli.pipeline.erase_letters import mentions
 from cdi_cli.pipeline.items import IN_DEAD_LETTERS, Issue, Outgoing, origins
-from cdi_cli.pipeline.letters import event_letter, kind_letter, record_letter, record_place
+from cdi_cli.pipeline.letters import event_letter, kind_letter, mapping_letter, record_letter, record_place
 from cdi_cli.pipeline.routing import Rules, Ruling
 from cdi_cli.pipeline.scope import Scope
-from cdi_cli.plan import CompiledPlan, EventRule, Route, Violation, judge
+from cdi_cli.plan import CompiledPlan, EventRule, MappingError, Route, Violation, judge
 from cdi_cli.sources import Departed, Nothing, Reading, Unreadable
 from cdi_cli.state._base import DeadLetter, Departure, KnownLetter, Stage
 
@@ -131,7 +132,7 @@ class Issuer:
     def _map(self, issue: Issue, candidates: list[Candidate], stream: str, record: bytes, occurrence: Occurrence) -> None:
         rules = self.plan.rules(occurrence.kind)
         entity = occurrence.entity
-        family = KINDS[occurrence.kind].family
+        family = occurrence.told_by or KINDS[occurrence.kind].family
         reason = self.scope.why_not(family, entity.created_at, occurrence) if self.scope is not None else None
         if not rules and reason is None:
             self._leave_unplanned(issue, stream, record, occurrence)
@@ -142,7 +143,12 @@ class Issuer:
             if reason is not None:
                 issue.count(stream, rule.name, "filtered", reason)
                 continue
-            properties = rule.map(occurrence, record)
+            occurrence = as_news(occurrence, rule.name, self.builder, self.delivered)
+            try:
+                properties = rule.map(occurrence, record)
+            except MappingError as error:
+                self._leave_unmapped(issue, stream, record, occurrence, (rule, error))
+                continue
             event = self.builder.build(occurrence, rule.name, rule.type, properties, stamp=issue.stamp)
             if event is None:
                 issue.count(stream, rule.name, "filtered", "no_identity")
@@ -170,8 +176,9 @@ class Issuer:
                 issue.mended.append(event.key)
                 continue
             is_content = KINDS[event.kind].repeats == "content"
-            if content is None or (is_content and (content != event.content or event.key in doubts)):
-                self._finish(issue, stream, candidate, is_change=content is not None)
+            is_more = content is not None and not is_told(event, occurrence, content)
+            if content is None or is_more or (is_content and (content != event.content or event.key in doubts)):
+                self._finish(issue, stream, candidate, is_change=is_content and content is not None)
                 continue
             issue.count(stream, event.name, "duplicate", "delivered_before")
             issue.mended.append(event.key)  # a letter about another content of it is out of date
@@ -306,6 +313,23 @@ class Issuer:
             return
         letter = kind_letter(stream, kind, occurrence.entity.id, record, self.scrub)
         issue.reject(letter, (stream, kind, "rejected", "unplanned_event"))
+
+    def _leave_unmapped(
+        self, issue: Issue, stream: str, record: bytes, occurrence: Occurrence, failed: tuple[EventRule, MappingError]
+    ) -> None:
+        """An event that a script of the plan fails to make: to the dead letters, unless it was delivered before."""
+        rule, error = failed
+        event = self.builder.build(occurrence, rule.name, rule.type, {}, stamp=issue.stamp)
+        if event is None:
+            issue.count(stream, rule.name, "filtered", "no_identity")
+            return
+        content = self.delivered(event.family, {event.key: event.created_at}).get(event.key)
+        is_once = KINDS[event.kind].repeats != "content"
+        if content is not None and is_once and is_told(event, occurrence, content):
+            issue.count(stream, rule.name, "duplicate", "delivered_before")
+            return
+        letter = mapping_letter(stream, occurrence, event, record, error, self.scrub)
+        issue.reject(letter, (stream, rule.name, "rejected", error.reason))
 
     def _leave_known_letters(self, issue: Issue) -> None:
         """What lies in the dead letters as it is now is no news; what the destination refused is not offered again."""

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import msgspec
 
 from cdi_cli.destinations import Rejected
-from cdi_cli.events import Event, content_of, key_of
+from cdi_cli.events import Event, Occurrence, content_of, key_of
+from cdi_cli.plan import MappingError
 from cdi_cli.sources import Unreadable
 from cdi_cli.state._base import DeadLetter, Stage
 
@@ -59,6 +60,24 @@ def record_letter(stream: str, record: bytes, unreadable: Unreadable, scrub: Scr
 def record_place(stream: str, record_id: str) -> bytes:
     """The place in the queue of a record that cannot be read."""
     return key_of(f"record:{stream}:{record_id}")
+
+
+def mapping_letter(
+    stream: str, occurrence: Occurrence, event: Event, record: bytes, error: MappingError, scrub: Scrub
+) -> DeadLetter:
+    """The letter of an event that a script of the plan fails to make; `event`: the same without its properties."""
+    return DeadLetter(
+        stream=stream,
+        reason=error.reason,
+        detail=error.detail,
+        entity_id=event.entity_id,
+        event_name=event.name,
+        event_id=event.id,
+        record=scrub(stream, record),
+        stage="map",
+        place=event.key,
+        digest=content_of(f"{occurrence.entity.version}:{error.detail}".encode()),
+    )
 
 
 def kind_letter(stream: str, kind: str, entity_id: str, record: bytes, scrub: Scrub) -> DeadLetter:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 from cdi_cli.clock import Window, shift
 from cdi_cli.commerce import Entity, Order
@@ -23,6 +23,7 @@ from cdi_cli.events import (
     IdentitySettings,
     IdFormat,
     LifecycleSettings,
+    Occurrence,
     event_id,
     key_of,
     occurrences,
@@ -43,7 +44,7 @@ from cdi_cli.pipeline.shaping import (
     required_consent,
 )
 from cdi_cli.pipeline.sync import scope_of
-from cdi_cli.plan import CompiledPlan, Route
+from cdi_cli.plan import CompiledPlan, EventRule, MappingError, Route
 from cdi_cli.sources import Departed, Nothing, Reading, Source, SourceContext, SourceSpec, Unreadable
 from cdi_cli.state._base import Job, Store
 
@@ -137,11 +138,21 @@ def happenings(way: Way, entity: Entity, record: bytes) -> list[Happening]:
         found.append(updated(entity))
     return [
         Happening(
-            rule.name, occurrence.kind, way.builder.build(occurrence, rule.name, rule.type, rule.map(occurrence, record))
+            rule.name,
+            occurrence.kind,
+            way.builder.build(occurrence, rule.name, rule.type, _properties(rule, occurrence, record)),
         )
         for occurrence in found
         for rule in way.plan.rules(occurrence.kind)
     ]
+
+
+def _properties(rule: EventRule, occurrence: Occurrence, record: bytes) -> dict[str, Any]:
+    """What the event holds; nothing where a script fails to make it: what the ledger knows it by needs nothing of it."""
+    try:
+        return rule.map(occurrence, record)
+    except MappingError:
+        return {}
 
 
 def entity_of(reading: Reading) -> Entity | None:

@@ -22,6 +22,9 @@ from cdi_cli.sources import Source, SourceContext, SourceSpec
 NOT_SHAPING = {"workers", "destinations", "streams", "plan", "sync", "breaker", "routing"}
 """Settings of a pipeline that no event depends on, and `routing`, of which only a destination's own part counts."""
 
+USUAL_SWITCHES = {"checkout_started": "cart", "customer_updated": "updated"}
+"""Switches that say nothing where they are set as usual."""
+
 
 @dataclass(slots=True)
 class Opened:
@@ -169,6 +172,9 @@ def fingerprint(
     Of the pipeline's routing only what concerns the destination.
     """
     shaping = pipeline.model_dump(mode="json", exclude=NOT_SHAPING)
+    for name, usual in USUAL_SWITCHES.items():
+        if shaping["lifecycle"].get(name) in (usual, None):
+            shaping["lifecycle"].pop(name, None)
     source = settings.sources[pipeline.source].settings
     of_source = source.model_dump(mode="json", include=set(getattr(source, "shaping", ())))
     content = [settings.workspace, plan.fingerprint, shaping, of_source, sorted(required)]

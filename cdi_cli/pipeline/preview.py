@@ -7,18 +7,20 @@ file holds it; everything after that is the code of a run (`preview_issue.py`). 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import msgspec
 
+from cdi_cli.clock import Instant
 from cdi_cli.commerce import Entity, Order
 from cdi_cli.config.problems import suggestion
 from cdi_cli.destinations import Destination, DestinationContext, Draft, Drafter, Filtered, Rejected
 from cdi_cli.errors import ConfigError
 from cdi_cli.events import Event, Occurrence, occurrences, subjects_of, updated
+from cdi_cli.pipeline.cumulative import as_news
 from cdi_cli.pipeline.issue import Candidate
 from cdi_cli.pipeline.ledger_view import Line, by_key, find_records, lines_of
 from cdi_cli.pipeline.looking import Happening, Way, issuer_of, open_source, ways_of
@@ -28,7 +30,7 @@ from cdi_cli.pipeline.preview_mask import personal_texts
 from cdi_cli.pipeline.preview_origin import Origins
 from cdi_cli.pipeline.project import Project
 from cdi_cli.pipeline.shaping import consent_fields
-from cdi_cli.plan import EventRule
+from cdi_cli.plan import EventRule, MappingError
 from cdi_cli.plan.redact import value_at
 from cdi_cli.plan.routing import is_inside
 from cdi_cli.sources import Departed, Joined, Nothing, Reading, Source, SourceContext, Unreadable
@@ -259,7 +261,7 @@ def _previewed(look: _Look, store: Store | None, stream: str, record: bytes, rea
         seen.notes.append(f"the customer was deleted at {reading.at}")
     else:
         seen.entity, seen.personal = reading, personal_texts(reading)
-        seen.events = list(_events(look, stream, record, reading))
+        seen.events = list(_events(look, store, stream, record, reading))
         if store is None:
             seen.notes.append("there is no checkpoint file yet: nothing was sent before")
         else:
@@ -267,19 +269,27 @@ def _previewed(look: _Look, store: Store | None, stream: str, record: bytes, rea
     return seen
 
 
-def _events(look: _Look, stream: str, record: bytes, entity: Entity) -> Iterator[PreviewedEvent]:
+def _events(look: _Look, store: Store | None, stream: str, record: bytes, entity: Entity) -> Iterator[PreviewedEvent]:
     way = look.way
+
+    def delivered(family: str, keys: Mapping[bytes, Instant]) -> Mapping[bytes, bytes]:
+        return store.delivered(way.source_name, way.destination_name, family, keys) if store is not None else {}
+
     found = occurrences(entity, way.lifecycle)
     if isinstance(entity, Order) and "order.updated" not in way.lifecycle.off:
         found.append(updated(entity))
     for occurrence in found:
         for rule in way.plan.rules(occurrence.kind):
-            yield _event(look, stream, record, occurrence, rule)
+            yield _event(look, stream, record, as_news(occurrence, rule.name, way.builder, delivered), rule)
 
 
 def _event(look: _Look, stream: str, record: bytes, occurrence: Occurrence, rule: EventRule) -> PreviewedEvent:
     origins = Origins(rule.planned, occurrence, record)
-    event = look.way.builder.build(occurrence, rule.name, rule.type, rule.map(occurrence, record))
+    try:
+        properties = rule.map(occurrence, record)
+    except MappingError as error:
+        return PreviewedEvent(rule.name, occurrence.kind, None, Fate(None, error.reason, error.detail), rule, origins)
+    event = look.way.builder.build(occurrence, rule.name, rule.type, properties)
     if event is None:
         nobody = Fate(None, "no_identity", "the record names nobody it could belong to")
         return PreviewedEvent(rule.name, occurrence.kind, None, nobody, rule, origins)

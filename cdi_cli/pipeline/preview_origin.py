@@ -49,7 +49,8 @@ class Origins:
     def source(self, probe: Probe) -> str:
         """What the value was read from; "" where the plan does not know it."""
         if probe.place == "properties":
-            return _source(self._planned.properties, probe.steps, self._roots)
+            made = self._planned.made_by(probe.steps)
+            return made or _source(self._planned.properties, probe.steps, self._roots)
         entity = self._occurrence.entity
         noun = type(entity).__name__.lower()
         if probe.place == "context":

@@ -38,6 +38,7 @@ def known() -> Known:
         streams=lambda name: _load_source(name).names,
         kinds=tuple(KINDS),
         id_fields=FORMAT_FIELDS,
+        switches=lambda name: _load_source(name).switches,
     )
 
 
@@ -85,12 +86,13 @@ class Project:
         Raises PlanError with every mistake of the plan, SettingsError where the pipeline's ids or routing do not fit it.
         """
         from cdi_cli.pipeline.routing_check import check_rules
+        from cdi_cli.pipeline.shaping import script_settings
         from cdi_cli.plan import compile_plan, load_plan
 
         spec = self.source_spec(self.settings.pipelines[pipeline].source)
         loaded = load_plan(self.plan_folder(pipeline), denied_fields=spec.denied_fields)
         check_routing(self.settings, loaded)
-        plan = compile_plan(loaded)
+        plan = compile_plan(loaded, script_settings(self.settings, pipeline))
         check_ids(self.settings, pipeline, plan)
         check_rules(self.settings, pipeline, plan)
         return plan

@@ -10,16 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import msgspec
 
 from cdi_cli.commerce import Entity, Order
 from cdi_cli.events import KINDS, Event, Occurrence, occurrences, subjects_of, updated
+from cdi_cli.pipeline.cumulative import as_news, is_told
 from cdi_cli.pipeline.issue import Candidate, Issuer
 from cdi_cli.pipeline.items import Issue, add_counts, origins
+from cdi_cli.pipeline.letters import mapping_letter
 from cdi_cli.pipeline.push_issue import LineIssuer, line_of
 from cdi_cli.pipeline.push_lines import PUSH_STREAM
 from cdi_cli.pipeline.routing import QUARANTINE, Ruling
+from cdi_cli.plan import MappingError
 from cdi_cli.sources import Departed, Joined, Nothing, Reading, Unreadable
 from cdi_cli.state._base import CountKey, DeadLetter, StoredDeadLetter
 
@@ -132,10 +136,20 @@ class LetterIssuer(LineIssuer):
         for rule in self.plan.rules(occurrence.kind):
             if rule.name != letter.event_name:
                 continue
-            event = self.builder.build(occurrence, rule.name, rule.type, rule.map(occurrence, record))
+            occurrence = as_news(occurrence, rule.name, self.builder, self.delivered)
+            failed: MappingError | None = None
+            properties: dict[str, Any] = {}
+            try:
+                properties = rule.map(occurrence, record)
+            except MappingError as error:
+                failed = error
+            event = self.builder.build(occurrence, rule.name, rule.type, properties)
             if event is None:
                 return False
             if not _is_event_of(letter, event):
+                continue
+            if failed is not None:
+                self._reject_unmapped(issue, letter, occurrence, event, record, failed)
                 continue
             route = self.routes.get(rule.name)
             if route is not None and not route.is_sent:
@@ -145,13 +159,26 @@ class LetterIssuer(LineIssuer):
                 candidates.append((same, rule, record, occurrence))
         return True
 
+    def _reject_unmapped(
+        self, issue: Issue, letter: DeadLetter, occurrence: Occurrence, event: Event, record: bytes, failed: MappingError
+    ) -> None:
+        """The letter again, with why its event cannot be made now; once, however many records tell of it."""
+        if event.key in self.tried:
+            issue.count(letter.stream, event.name, "duplicate", "same_event_twice")
+            return
+        self.tried.add(event.key)
+        new = mapping_letter(letter.stream, occurrence, event, record, failed, self.scrub)
+        issue.reject(replace(new, event_id=letter.event_id), _key(letter, failed.reason))
+
     def _let_in(self, issue: Issue, stream: str, candidates: list[Candidate]) -> None:
         """Let through what was not delivered meanwhile, whatever else that order or customer was sent."""
         known = self._known(candidates)
         for candidate in candidates:
             event = candidate[0]
             content = known.get(event.key)
-            is_known = content is not None and (KINDS[event.kind].repeats != "content" or content == event.content)
+            is_known = content is not None and (
+                is_told(event, candidate[3], content) if KINDS[event.kind].repeats != "content" else content == event.content
+            )
             is_whole_known = content is None and event.whole_key is not None and event.whole_key in known
             if is_known or is_whole_known:
                 issue.count(stream, event.name, "duplicate", "delivered_before")

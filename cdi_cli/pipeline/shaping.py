@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from cdi_cli.commerce.regions import countries_of
 from cdi_cli.config.settings import ConsentRule, IdentityPolicy, LifecyclePolicy, Settings
@@ -50,7 +51,21 @@ def identity_of(policy: IdentityPolicy) -> IdentitySettings:
 
 def lifecycle_of(policy: LifecyclePolicy) -> LifecycleSettings:
     """Which state makes which event."""
-    return LifecycleSettings(policy.order_completed, policy.off, policy.groups)
+    off = policy.off if policy.customer_updated != "deleted" else (*policy.off, "customer.profile")
+    return LifecycleSettings(policy.order_completed or "placed", off, policy.groups, policy.checkout_started or "cart")
+
+
+def script_settings(settings: Settings, pipeline: str) -> dict[str, Any]:
+    """What the scripts of a plan may read of a pipeline's settings: names and switches, nothing that is secret."""
+    chosen = settings.pipelines[pipeline]
+    lifecycle = lifecycle_of(chosen.lifecycle)
+    locale = getattr(settings.sources[chosen.source].settings, "locale", None)
+    return {
+        "pipeline": pipeline,
+        "source": chosen.source,
+        **({"locale": locale} if isinstance(locale, str) else {}),
+        "lifecycle": {name: getattr(lifecycle, name) for name in lifecycle.__struct_fields__},
+    }
 
 
 def is_paid_at_needed(policy: LifecyclePolicy) -> bool:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cdi_cli.data import data_folder
-from cdi_cli.events import KINDS
+from cdi_cli.events import KINDS, origins_of
+from cdi_cli.pipeline.shaping import lifecycle_of
 from cdi_cli.pipeline.validate_fixtures import Tally, check_fixtures, find_files
 from cdi_cli.pipeline.validate_subject import Subject
 from cdi_cli.plan.findings import Finding, Findings, Report, Step, counted
@@ -61,6 +62,10 @@ async def validate_plans(subjects: Sequence[Subject], findings: Findings, scope:
         steps.append(Step("plan", "cannot be loaded: correct the mistakes below, then the rest is checked"))
         return report_of(findings, steps)
     steps.append(Step("mapping", "every `from:` resolves, every required property has a source"))
+    if scripts := [script for subject in subjects for event in subject.plan.events for script in event.scripts]:
+        templates = sum(bool(script.name) for script in scripts)
+        counts = f"{counted(templates, 'template')}, {counted(len(scripts) - templates, 'expression')}"
+        steps.append(Step("scripts", f"{counts}: read by the engine, nothing forbidden in them"))
     steps.append(Step("fixtures", await _fixtures(subjects, findings, scope)))
     return report_of(findings, steps)
 
@@ -96,7 +101,8 @@ def _possible(subject: Subject, pipeline: str) -> set[str]:
     spec = subject.project.source_spec(chosen.source)
     names = chosen.streams or tuple(stream.name for stream in spec.streams if stream.is_default)
     families = {spec.stream(name).family for name in names}
-    on = {kind for kind, one in KINDS.items() if one.origins & families and kind not in chosen.lifecycle.off}
+    lifecycle = lifecycle_of(chosen.lifecycle)
+    on = {kind for kind, one in KINDS.items() if origins_of(one, lifecycle) & families and kind not in lifecycle.off}
     return {kind for kind in on if NEEDS.get(kind, kind) in on}
 
 
@@ -105,7 +111,8 @@ def _opt_in(subject: Subject, pipeline: str) -> set[str]:
     assert subject.project is not None
     spec = subject.project.source_spec(subject.settings(pipeline).source)
     usual = {stream.family for stream in spec.streams if stream.is_default}
-    return {name for name, kind in KINDS.items() if not kind.origins & usual}
+    lifecycle = lifecycle_of(subject.settings(pipeline).lifecycle)
+    return {name for name, kind in KINDS.items() if not origins_of(kind, lifecycle) & usual}
 
 
 async def _fixtures(subjects: Sequence[Subject], findings: Findings, scope: Scope) -> str:

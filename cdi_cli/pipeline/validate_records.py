@@ -24,10 +24,10 @@ from cdi_cli.events import (
     updated,
 )
 from cdi_cli.pipeline.project import Project
-from cdi_cli.pipeline.shaping import builder_of, consent_fields, lifecycle_of
+from cdi_cli.pipeline.shaping import builder_of, consent_fields, lifecycle_of, script_settings
 from cdi_cli.pipeline.validate_subject import Subject
 from cdi_cli.pipeline.validate_violations import note_violations
-from cdi_cli.plan import EventRule, Violation
+from cdi_cli.plan import EventRule, MappingError, Violation, compile_plan
 from cdi_cli.plan.findings import Finding, Findings
 from cdi_cli.sources import Departed, Joined, Nothing, Reading, Source, SourceContext, Unreadable
 
@@ -64,6 +64,9 @@ class Mapper:
         self._judges: list[tuple[str, Judge]] = []
         if pipeline is not None and subject.project is not None:
             chosen = subject.settings(pipeline)
+            if any(event.scripts for event in subject.plan.events):
+                # Scripts may read the pipeline's settings, which another one of the same plan has otherwise.
+                self._compiled = compile_plan(subject.plan, script_settings(subject.project.settings, pipeline))
             self._builder = builder_of(subject.project.settings, pipeline, subject.compiled, is_stamped=False)
             self._lifecycle = lifecycle_of(chosen.lifecycle)
             self._judges = [judge for name in chosen.destinations for judge in _judges(subject.project, name)]
@@ -97,7 +100,12 @@ class Mapper:
     def _of_occurrence(self, occurrence: Occurrence, record: bytes, place: str, *, is_tried: bool) -> list[Made]:
         made = []
         for rule in self._compiled.rules(occurrence.kind):
-            properties = rule.map(occurrence, record)
+            try:
+                properties = rule.map(occurrence, record)
+            except MappingError as error:
+                finding = Finding("error", f"mapping/{error.reason}", error.sentence, event=rule.name, seen_at=place)
+                self._findings.add(finding.placed(error.place))
+                continue
             violations = rule.check(properties)
             if violations:
                 note_violations(self._findings, rule, properties, violations, lambda: place, is_mapped=True)

@@ -16,10 +16,12 @@ from cdi_cli.plan.model import Plan, PlannedEvent, Property
 from cdi_cli.plan.policy import Verdict, judge, policy_of
 from cdi_cli.plan.problems import Place, PlanError, PlanProblem
 from cdi_cli.plan.routing import Route
+from cdi_cli.plan.scripts import MappingError
 
 __all__ = [
     "CompiledPlan",
     "EventRule",
+    "MappingError",
     "Place",
     "Plan",
     "PlanError",

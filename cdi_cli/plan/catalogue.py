@@ -201,11 +201,15 @@ def _row(each: Property, path: str, depth: int, item: tuple[str, ...], event: Pl
         rules=tuple(rules),
         pii=each.pii or "",
         example=json.dumps(example, ensure_ascii=False) if is_plain and example is not NO_EXAMPLE else "",
-        origin=_origin(each, item),
+        origin=(made,) if (made := event.made_by(_steps(path))) else _origin(each, item),
         since=each.since,
         deprecated=_deprecation(each.deprecated),
         elsewhere=tuple(_elsewhere(path, event)),
     )
+
+
+def _steps(path: str) -> tuple[str | int, ...]:
+    return tuple(0 if part == "[]" else part for part in path.replace("[]", ".[]").split("."))
 
 
 def _types(each: Property) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,10 +15,15 @@ from cdi_cli.events.lifecycle import KINDS, Occurrence
 from cdi_cli.plan.check import Checker, Violation
 from cdi_cli.plan.generate import Generator
 from cdi_cli.plan.model import ON_VIOLATION, OnViolation, Pii, Plan, PlannedEvent, PlannedType, Property, UnplannedEvents
+from cdi_cli.plan.problems import PlanError
 from cdi_cli.plan.record import dig, plain_reader
 from cdi_cli.plan.routing import Route, compile_routes
 from cdi_cli.plan.schema import ANNOTATIONS
 
+if TYPE_CHECKING:
+    from cdi_cli.plan.script_rule import ScriptRun
+
+Mapper = Callable[[Occurrence, bytes], dict[str, Any]]
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
@@ -26,9 +31,10 @@ _EMPTY: tuple[Any, ...] = (None, "", [], {})
 class EventRule:
     """One event of the plan, compiled.
 
-    `map(occurrence, raw)` gives its properties (never raises; what is missing is left out), `check(properties)` what
-    breaks the plan. `on_unplanned` is the policy for properties that the plan does not name. `pii`: class by property path
-    (`address.city`, `products[].sku`), only where the plan gives one. `source` is the text of `map`, for people.
+    `map(occurrence, raw)` gives its properties: what is missing is left out; it raises MappingError where a script of the
+    plan fails, and nothing else. `check(properties)` tells what breaks the plan. `on_unplanned` is the policy for properties
+    that the plan does not name. `pii`: class by property path (`address.city`, `products[].sku`), only where the plan gives
+    one. `source` is the text of `map`, for people; `given(occurrence, raw)` what its scripts read, None where it has none.
     """
 
     name: str
@@ -36,11 +42,12 @@ class EventRule:
     kind: str
     on_violation: OnViolation
     on_unplanned: OnViolation
-    map: Callable[[Occurrence, bytes], dict[str, Any]]
+    map: Mapper
     check: Callable[[dict[str, Any]], tuple[Violation, ...]]
     pii: dict[str, Pii]
     planned: PlannedEvent
     source: str
+    given: Callable[[Occurrence, bytes], bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +86,56 @@ class CompiledPlan:
         return compile_routes((rule.planned for rule in rules), name, kind)
 
 
-def compile_plan(plan: Plan) -> CompiledPlan:
-    """Compile a plan that was loaded without mistakes."""
+def compile_plan(plan: Plan, settings: Mapping[str, Any] | None = None) -> CompiledPlan:
+    """Compile a plan that was loaded without mistakes; `settings`: what its scripts may read of the pipeline's.
+
+    Raises PlanError for a script that only the engine finds something wrong with.
+    """
+    if any(event.scripts for event in plan.events):
+        from cdi_cli.plan.script_rule import refusals
+
+        if found := tuple(refusals(plan)):
+            raise PlanError(str(plan.folder), found)
     by_kind: dict[str, tuple[EventRule, ...]] = {}
     for event in plan.events:
         if event.is_produced:
-            by_kind[event.trigger] = (*by_kind.get(event.trigger, ()), _compile(event, plan))
-    others = tuple(_compile(event, plan) for event in plan.events if not event.is_produced)
+            by_kind[event.trigger] = (*by_kind.get(event.trigger, ()), _compile(event, plan, settings or {}))
+    others = tuple(_compile(event, plan, {}) for event in plan.events if not event.is_produced)
     return CompiledPlan(plan.name, plan.version, fingerprint(plan), by_kind, others, plan.unplanned_events)
 
 
-def _compile(event: PlannedEvent, plan: Plan) -> EventRule:
+def _compile(event: PlannedEvent, plan: Plan, settings: Mapping[str, Any]) -> EventRule:
+    scripts: ScriptRun | None = None
+    if event.scripts:
+        from cdi_cli.plan.script_rule import ScriptRun
+
+        scripts = ScriptRun(event, plan.denied_fields, settings)
+    source, mapping = _mapping(event, plan, scripts)
+    return EventRule(
+        name=event.name,
+        type=event.type,
+        kind=event.trigger,
+        on_violation=event.on_violation,
+        on_unplanned=next((known for known in ON_VIOLATION if known == plan.unplanned_properties), event.on_violation),
+        map=mapping,
+        check=Checker(event, allows_unplanned=plan.allows_unplanned),
+        pii={path: each.pii for path, each in event.walk() if each.pii is not None},
+        planned=event,
+        source=source,
+        given=scripts.input if scripts is not None else None,
+    )
+
+
+def _mapping(event: PlannedEvent, plan: Plan, scripts: ScriptRun | None) -> tuple[str, Mapper]:
+    """The text of an event's mapping, and the mapping itself; `scripts`: what evaluates its template, or expressions."""
+    if event.template is not None and scripts is not None:
+        return event.template.text, scripts.properties
     generator = Generator(event, KINDS[event.trigger].subjects if event.is_produced else {})
     source = generator.source()
     namespace: dict[str, Any] = {
         "__builtins__": {"dict": dict, "list": list},
         "dig": dig,
+        "evaluate": scripts.values if scripts is not None else None,
         "join_raw": _join_raw,
         "number": _number,
         "plain": plain_reader(plan.denied_fields),
@@ -102,18 +143,8 @@ def _compile(event: PlannedEvent, plan: Plan) -> EventRule:
         "table": _table,
     }
     exec(compile(source, f"<mapping of {event.name!r}>", "exec"), namespace)  # noqa: S102 - see generate.py for what enters
-    return EventRule(
-        name=event.name,
-        type=event.type,
-        kind=event.trigger,
-        on_violation=event.on_violation,
-        on_unplanned=next((known for known in ON_VIOLATION if known == plan.unplanned_properties), event.on_violation),
-        map=namespace["map_properties"],
-        check=Checker(event, allows_unplanned=plan.allows_unplanned),
-        pii={path: each.pii for path, each in event.walk() if each.pii is not None},
-        planned=event,
-        source=source,
-    )
+    mapping: Mapper = namespace["map_properties"]
+    return source, mapping
 
 
 def _number(amount: Money) -> float | int | str:
@@ -149,7 +180,10 @@ def _join_raw(value: Any, separator: str) -> Any:
 def fingerprint(plan: Plan) -> str:
     """SHA-256 (hex) of everything in a plan that shapes events or their check, however the files are laid out."""
     events = sorted(
-        [event.name, event.type, event.trigger, event.on_violation, [_shape_of(each) for each in event.properties]]
+        [
+            *(event.name, event.type, event.trigger, event.on_violation, [_shape_of(each) for each in event.properties]),
+            *([event.template.text] if event.template is not None else []),
+        ]
         for event in plan.events
         if event.is_produced
     )
@@ -173,6 +207,7 @@ def _shape_of(each: Property) -> list[Any]:
         _sorted(rules),
         [_shape_of(inner) for inner in each.properties],
         _shape_of(each.items) if each.items is not None else None,
+        *([each.script.text] if each.script is not None else []),
     ]
 
 

@@ -63,9 +63,25 @@ def event_changes(old: PlannedEvent, new: PlannedEvent, *, is_closed: bool) -> I
         message = f"the policy `{old.on_violation}` became `{new.on_violation}`"
         level: Level = "breaking" if new.on_violation == "warn" else "compatible"
         yield _at(spot, "on_violation").change("policy_changed", level, message, _PROMISES[new.on_violation])
+    yield from _template_change(old, new, spot)
     yield from _remarks(old, new, spot)
     yield from _routing_changes(old, new, spot)
     yield from PropertyComparer(is_closed).compare_all(old.properties, new.properties, spot)
+
+
+def _template_change(old: PlannedEvent, new: PlannedEvent, spot: Spot) -> Iterator[Change]:
+    """What makes the event as a whole: what its own properties say of their mapping counts where nothing does."""
+    before, after = old.template, new.template
+    if (before.text if before is not None else None) == (after.text if after is not None else None):
+        return
+    if before is not None and after is not None:
+        message = f"the template `{after.name}` changed"
+    else:
+        message = f"the template `{after.name}` makes it" if after is not None else "it is mapped property by property again"
+    reason = "it cannot be told whether the values are still the same; `cdi plan impact` compares them on records"
+    place = after.start if after is not None else None
+    spot = replace(_at(spot, "template"), after=place or spot.after, nearest=place or spot.nearest)
+    yield spot.change("template_changed", "breaking", message, reason, is_suspected=True)
 
 
 def _at(spot: Spot, key: str) -> Spot:

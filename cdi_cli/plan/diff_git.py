@@ -23,7 +23,7 @@ from cdi_cli.plan.yaml_nodes import FILE_BYTES_MAX
 
 SECONDS_MAX = 60
 TOTAL_BYTES_MAX = 50_000_000
-_FILE = re.compile(r"plan\.yaml|[a-z_]{1,40}/[^/\x00-\x1f\x7f\\]{1,200}\.ya?ml")
+_FILE = re.compile(r"plan\.yaml|[a-z_]{1,40}/[^/\x00-\x1f\x7f\\]{1,200}\.(ya?ml|jsonata)")
 _OWN_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 """Set by git for its hooks: they would make `-C folder` look at another place than the folder."""
 

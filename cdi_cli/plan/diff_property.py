@@ -93,7 +93,8 @@ def _paired(before: Sequence[Property], after: Sequence[Property]) -> tuple[list
 
 def _is_same_value(old: Property, new: Property) -> bool:
     """Whether two properties of different names hold the same: one type, and one mapping that is no constant."""
-    return bool(old.sources) and set(old.types) == set(new.types) and _origin(old) == _origin(new)
+    is_mapped = bool(old.sources) and not old.is_scripted and not new.is_scripted
+    return is_mapped and set(old.types) == set(new.types) and _origin(old) == _origin(new)
 
 
 def _required(old: Property, new: Property, spot: Spot) -> Iterator[Change]:
@@ -132,10 +133,14 @@ def _origin(each: Property) -> tuple[object, ...]:
 
 def _mapping(old: Property, new: Property, spot: Spot) -> Iterator[Change]:
     """Where the value comes from."""
-    if old.join != new.join:
+    if old.join != new.join and not new.is_scripted:
         message = f"the texts of the list are joined by {_joined(new)}, not by {_joined(old)}"
         yield spot.change("join_changed", "breaking", message, "a reader that takes the text apart finds other parts")
-    if _origin(old)[:2] == _origin(new)[:2]:
+    if old.script is not None or new.script is not None:
+        if _script_text(old) != _script_text(new):
+            yield spot.change("mapping_changed", "breaking", _mapping_text(old, new), _MAY_DIFFER, is_suspected=True)
+        return
+    if (old.is_scripted and new.is_scripted) or _origin(old)[:2] == _origin(new)[:2]:
         return
     if old.is_constant or new.is_constant:
         kind = "constant_changed" if old.is_constant and new.is_constant else "mapping_changed"
@@ -160,6 +165,10 @@ def _mapping(old: Property, new: Property, spot: Spot) -> Iterator[Change]:
         yield spot.change("mapping_changed", "breaking", _mapping_text(old, new), "it is never sent any more")
 
 
+def _script_text(each: Property) -> str | None:
+    return each.script.text if each.script is not None else None
+
+
 def _joined(each: Property) -> str:
     return quote(each.join) if each.join is not None else "nothing"
 
@@ -169,6 +178,8 @@ def _mapping_text(old: Property, new: Property) -> str:
 
 
 def _origin_text(each: Property) -> str:
+    if each.script is not None:
+        return f"the expression {quote(each.script.text)}"
     if each.is_constant:
         return f"the constant {quote(each.constant)}"
     return listing(path.text for path in each.sources) if each.sources else "nowhere"

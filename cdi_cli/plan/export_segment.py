@@ -69,11 +69,13 @@ def note_own_knowledge(plan: Plan, losses: Losses) -> None:
     for event in plan.events:
         if event.is_produced:
             losses.note("triggers of events", event.name, hint=ONLY_HERE)
+        if event.template is not None:
+            losses.note("templates of events", event.name, hint=ONLY_HERE)
         if event.since or event.deprecated:
             losses.note("`since` and `deprecated`", event.name, hint=ONLY_HERE)
         for path, each in event.walk():
-            if each.sources or each.is_constant or each.join is not None:
-                losses.note("where values come from (`from`, `value`, `join`)", event.name, path, hint=ONLY_HERE)
+            if each.sources or each.is_constant or each.join is not None or each.script is not None:
+                losses.note("where values come from (`from`, `value`, `jsonata`, `join`)", event.name, path, hint=ONLY_HERE)
             if each.pii is not None:
                 losses.note("PII classes", event.name, path, hint=ONLY_HERE)
             if each.since or each.deprecated:

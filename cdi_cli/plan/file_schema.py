@@ -91,6 +91,10 @@ _EVENT: Schema = {
         "additionalProperties": {"anyOf": [_FLAG, {"$ref": "#/definitions/routing"}]},
     },
     "groups": _names("Groups of `groups/` whose properties the event takes", maxItems=GROUPS_MAX),
+    "template": _said(
+        {"type": "string", "pattern": r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\.jsonata$"},
+        "A file of `templates/` that makes all of its properties",
+    ),
     "properties": _PROPERTIES,
     "traits": _PROPERTIES,
 }
@@ -106,6 +110,7 @@ _PROPERTY: Schema = {
         "description": "Where the value comes from: a path, or several of which the first with a value wins",
     },
     "value": {"description": "A constant, instead of `from`"},
+    "jsonata": _said({"type": "string", "minLength": 1}, "A JSONata expression that makes the value, instead of `from`"),
     "join": _said(_TEXT, "A list of texts becomes one text, with this between them"),
     "pii": _choice(PII, "What the value tells about a person; only `none` is ever quoted in messages"),
     "properties": _said(_PROPERTIES, "What an object holds"),
@@ -162,11 +167,18 @@ def _table(keys: Iterable[str], described: Schema, **more: Any) -> Schema:
     return {"type": "object", "properties": properties, "additionalProperties": False, **more}
 
 
+def _exclusive() -> list[Schema]:
+    """Keys that may not stand beside each other."""
+    return [
+        {"required": pair} for pair in (["from", "value"], ["jsonata", "from"], ["jsonata", "value"], ["jsonata", "join"])
+    ]
+
+
 def _definitions() -> Schema:
     profile = {"properties": {"type": {"enum": list(WITH_TRAITS)}}, "required": ["type"]}
     one_holder = {"if": profile, "then": {"not": {"required": ["properties"]}}, "else": {"not": {"required": ["traits"]}}}
     holders = {"oneOf": [{"required": ["properties"]}, {"required": ["traits"]}]}
-    produced = {"anyOf": [{"required": ["type"]}, {"required": ["$ref"]}], "not": {"required": ["from", "value"]}}
+    produced = {"anyOf": [{"required": ["type"]}, {"required": ["$ref"]}], "not": {"anyOf": _exclusive()}}
     property_keys = OWN_KEYS | KEYWORDS
     described = {**_KEYWORDS, **_PROPERTY}
     return {

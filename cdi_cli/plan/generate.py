@@ -67,21 +67,25 @@ class Generator:
     def __init__(self, event: PlannedEvent, subjects: dict[str, type]) -> None:
         self._event = event
         self._subjects = {name: entity_shape(entity) for name, entity in subjects.items()}
-        paths = {path.steps: None for _, each in event.walk() for path in each.sources if path.root == "record"}
+        used = [path for _, each in event.walk() if not each.is_scripted for path in each.sources]
+        paths = {path.steps: None for path in used if path.root == "record"}
         self.record = RecordReader(paths) if paths else None
         self._top = _Scope("", RAW)
+        self._scripts = 0
         self._scopes = [self._top]
         self._count = 0
 
     def source(self) -> str:
         """The source of the function `map_properties(occurrence, raw)`."""
         self._write_object("out", self._event.properties)
-        used = {path.root for _, each in self._event.walk() for path in each.sources}
+        used = {path.root for _, each in self._event.walk() if not each.is_scripted for path in each.sources}
         head = [f"{name} = subjects[{name!r}]" for name in self._subjects if name in used]
         if head:
             head.insert(0, "subjects = occurrence.subjects")
         if self.record is not None:
             head.append("record = read(raw)")
+        if self._scripts:
+            head.append("made = evaluate(occurrence, raw)")
         lines = [*head, *self._top.prelude, *self._top.body, "return out"]
         return "def map_properties(occurrence, raw):\n" + "".join(f"    {line}\n" for line in lines)
 
@@ -99,7 +103,12 @@ class Generator:
             self._write_value(each, lambda value, name=each.name: f"{local}[{name!r}] = {value}")  # type: ignore[misc]
 
     def _write_value(self, each: Property, target: Target) -> None:
-        if each.is_constant:
+        if each.script is not None:
+            # Numbered as `PlannedEvent.walk` meets them: from the outside in, in the order of the file.
+            local = self._local("x")
+            self._write(f"{local} = made[{self._scripts}]", f"if {local} is not None:", f"    {target(local)}")
+            self._scripts += 1
+        elif each.is_constant:
             self._write(target(repr(each.constant)))
         elif each.properties:
             self._write_composed(each, target)

@@ -53,6 +53,8 @@ class ImportedPlan:
     description: str
     forbids_unplanned: bool
     events: list[ImportedEvent]
+    templates: dict[str, str] = field(default_factory=dict)
+    """File name -> text of the templates that events may name."""
 
     def head(self) -> dict[str, Any]:
         """The content of `plan.yaml`."""

@@ -21,6 +21,7 @@ from cdi_cli.plan.import_mapping import without_mapping
 from cdi_cli.plan.load import load_plan
 from cdi_cli.plan.model import Plan
 from cdi_cli.plan.problems import PlanError
+from cdi_cli.plan.scripts import FOLDER
 
 FILE_NAME_CHARACTERS_MAX = 60
 LINE_CHARACTERS_MAX = 120
@@ -107,6 +108,9 @@ def _write(plan: ImportedPlan, folder: Path, origin: str) -> dict[str, ImportedE
     """Write all files; returns which event is in which."""
     (folder / "events").mkdir(parents=True)
     _write_file(folder / "plan.yaml", f"# {origin}\n" + dump(plan.head()))
+    for name in {str(event.extra["template"]) for event in plan.events if "template" in event.extra}:
+        (folder / FOLDER).mkdir(exist_ok=True)
+        _write_file(folder / FOLDER / name, plan.templates[name])
     files: dict[str, ImportedEvent] = {}
     taken: set[str] = set()
     for event in plan.events:

@@ -16,15 +16,18 @@ from cdi_cli.plan.model import Plan, PlannedEvent, Property
 
 Table = dict[str, Any]
 
-_ORDER = ("type", "required", "from", "value", "join", "pii", "description")
+_ORDER = ("type", "required", "from", "value", "jsonata", "join", "pii", "description")
 
 
 def take_mapping(plan: ImportedPlan, donor: Plan) -> None:
     """Give the events of `plan` what the events of the same name in `donor` know."""
     known = {(str(event.type), event.name): event for event in donor.events if event.is_produced}
     for event in plan.events:
-        if (found := known.get((event.type, event.name))) is not None:
-            _take(event, found)
+        if (found := known.get((event.type, event.name))) is None:
+            continue
+        if found.template is not None:
+            plan.templates[found.template.name] = found.template.text
+        _take(event, found)
 
 
 def _take(event: ImportedEvent, donor: PlannedEvent) -> None:
@@ -37,6 +40,8 @@ def _take(event: ImportedEvent, donor: PlannedEvent) -> None:
         return
     event.properties = mapped
     event.extra = {"trigger": donor.trigger}
+    if donor.template is not None:
+        event.extra["template"] = donor.template.name
     if donor.on_violation != "block":
         event.extra["on_violation"] = donor.on_violation
 
@@ -61,7 +66,7 @@ def _property(schema: Table, donor: Property | None, path: str, pii: str | None,
     if not is_fitting:
         missing += _required(schema, path)
         return _in_order(mapped)
-    is_made = donor.sources or donor.is_constant or "properties" in schema
+    is_made = donor.sources or donor.is_constant or donor.is_scripted or "properties" in schema
     if schema.get("required") and not is_made:
         missing.append(path)
     inner_pii = donor.pii or pii
@@ -75,6 +80,8 @@ def _property(schema: Table, donor: Property | None, path: str, pii: str | None,
 
 def _mapping(donor: Property, *, is_fitting: bool, is_element: bool) -> Table:
     """The keys that say where a value comes from."""
+    if donor.script is not None:
+        return {"jsonata": donor.script.text}
     if donor.is_constant:
         return {"value": donor.constant}
     sources = [source.text for source in donor.sources]
@@ -106,7 +113,7 @@ def without_mapping(table: Table) -> Table:
 
 
 def _unmapped(schema: Table) -> Table:
-    kept = {key: value for key, value in schema.items() if key not in ("from", "value", "join")}
+    kept = {key: value for key, value in schema.items() if key not in ("from", "value", "jsonata", "join")}
     if "properties" in kept:
         kept["properties"] = without_mapping(kept["properties"])
     if "items" in kept:

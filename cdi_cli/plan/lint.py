@@ -127,11 +127,16 @@ def _words(spot: Spot) -> Iterator[Finding]:
 def _mapping(spot: Spot) -> Iterator[Finding]:
     """Whether something produces the property, always where it is required."""
     planned = spot.planned
-    is_composed = bool(planned.properties) or planned.items is not None
+    is_composed = bool(planned.properties) or planned.items is not None or planned.is_scripted
     if not planned.sources and not planned.is_constant and not is_composed:
-        message = f"nothing produces `{planned.name or spot.path}`: it has neither `from` nor `value`"
+        message = f"nothing produces `{planned.name or spot.path}`: it has no `from`, `value` or `jsonata`"
         yield spot.finding("warning", "never-produced", message, "say where its value comes from, or remove it")
-    if planned.is_required and planned.sources and all(path.shape.is_optional for path in planned.sources):
+    if (
+        planned.is_required
+        and planned.sources
+        and not planned.is_scripted
+        and all(path.shape.is_optional for path in planned.sources)
+    ):
         paths = listing(path.text for path in planned.sources)
         message = f"`{planned.name}` is required, but {paths} can be without a value: such events break the plan"
         fix = "add a path that always has one, or drop `required`"

@@ -4,12 +4,14 @@
     events/*.yaml         one event each (`read_event.py`)
     groups/*.yaml         properties that several events take together with `groups: [name]`
     definitions/*.yaml    shared properties, named by their file, used with `$ref: name`
+    templates/*.jsonata   JSONata that makes a whole event, used with `template: name.jsonata` (`scripts.py`)
 
 The format is explained for people in `tracking_plan/README.md`, for editors by `cdi plan schema` (`file_schema.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from cdi_cli.data import data_folder
@@ -19,6 +21,8 @@ from cdi_cli.plan.problems import Place, PlanError, Problems
 from cdi_cli.plan.read_event import EventReader
 from cdi_cli.plan.read_head import Head, read_head
 from cdi_cli.plan.read_property import PropertyReader
+from cdi_cli.plan.read_script import ScriptReader, template_files
+from cdi_cli.plan.scripts import FOLDER
 from cdi_cli.plan.yaml_nodes import Node, read_yaml
 
 FILES_MAX = 2_000
@@ -48,7 +52,8 @@ class _Loader:
         definitions, groups = (
             {path.stem: node for path, node in self._read_folder(name)} for name in ("definitions", "groups")
         )
-        properties = PropertyReader(self._problems, definitions, self._denied, head.version)
+        scripts = ScriptReader(self._problems, self._templates(), self._denied)
+        properties = PropertyReader(self._problems, definitions, self._denied, scripts, head.version)
         reader = EventReader(self._problems, head, groups, properties, set())
         files = self._read_folder("events")
         events = [reader.event(node) for _, node in files]
@@ -63,6 +68,8 @@ class _Loader:
             raise PlanError(str(self._folder), self._problems.sorted())
         unused = [Unused("definition", name, definitions[name].place) for name in definitions if name not in properties.used]
         unused += [Unused("group", name, groups[name].place) for name in groups if name not in reader.used_groups]
+        left = {name: file for name, file in scripts.templates.items() if name not in scripts.used}
+        unused += [Unused("template", name, Place(str(file))) for name, file in left.items()]
         return Plan(
             name=head.name,
             version=head.version,
@@ -89,12 +96,26 @@ class _Loader:
         if len(paths) > FILES_MAX:
             self._problems.add(place, "", f"the folder holds more than {FILES_MAX:,} files")
             return []
-        self._bytes += sum(path.stat().st_size for path in paths if path.is_file())
-        if self._bytes > BYTES_MAX:
-            self._problems.add(place, "", f"the plan is larger than {BYTES_MAX:,} bytes")
+        if not self._has_room(paths, place):
             return []
         nodes = [(path, read_yaml(path, self._problems)) for path in paths if self._is_inside(path)]
         return [(path, node) for path, node in nodes if node is not None and self._is_mapping(node)]
+
+    def _templates(self) -> dict[str, Path]:
+        found = {name: file for name, file in template_files(self._folder, self._problems).items() if self._is_inside(file)}
+        place = Place(str(self._folder / FOLDER))
+        if len(found) > FILES_MAX:
+            self._problems.add(place, "", f"the folder holds more than {FILES_MAX:,} files")
+            return {}
+        return found if self._has_room(found.values(), place) else {}
+
+    def _has_room(self, paths: Iterable[Path], place: Place) -> bool:
+        """Whether the plan is still not too large with these files, too."""
+        self._bytes += sum(path.stat().st_size for path in paths if path.is_file())
+        if self._bytes <= BYTES_MAX:
+            return True
+        self._problems.add(place, "", f"the plan is larger than {BYTES_MAX:,} bytes")
+        return False
 
     def _is_inside(self, path: Path) -> bool:
         """Whether a file really lies in the plan's folder: a link could show what somebody else may not read."""

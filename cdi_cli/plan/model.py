@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from cdi_cli.plan.paths import Path
 from cdi_cli.plan.problems import Place
+from cdi_cli.plan.scripts import Script
 
 OnViolation = Literal["block", "strip", "warn"]
 UnplannedProperties = Literal["forbid", "block", "strip", "warn", "allow"]
@@ -63,10 +64,11 @@ class Property:
     """One property of an event, of an object, or (with the name "") the element of a list.
 
     `types`: JSON types it may have. `sources`: where its value comes from, the first that has a value; or `constant`
-    where `is_constant`. `join`: a list of texts becomes one text. `pii`: its class, taken from the object around it where
-    it has none of its own; None where nobody said. `keywords`: the other JSON Schema draft-07 keywords, as written.
-    `since`: the version of the plan that brought it ("" where nobody said). `group`: the group of the plan that it came
-    with, "" for one of the event's own.
+    where `is_constant`; or what `script` makes. `is_scripted`: a script makes it, its own or that of what it is in, so that
+    `sources` and `constant` are not used. `join`: a list of texts becomes one text. `pii`: its class, taken from the object
+    around it where it has none of its own; None where nobody said. `keywords`: the other JSON Schema draft-07 keywords, as
+    written. `since`: the version of the plan that brought it ("" where nobody said). `group`: the group of the plan that it
+    came with, "" for one of the event's own.
     """
 
     name: str
@@ -85,6 +87,8 @@ class Property:
     since: str = ""
     deprecated: Deprecation | None = None
     group: str = ""
+    script: Script | None = None
+    is_scripted: bool = False
 
     def child(self, name: str) -> Property | None:
         """The property of that name inside this object."""
@@ -117,7 +121,7 @@ class PlannedEvent:
     """One event of the plan: what triggers it, what it holds, and what to do with one that does not keep to it.
 
     `groups`: the groups whose properties it takes; they are among `properties`. `routing`: one entry per destination that
-    gets it otherwise than as it is.
+    gets it otherwise than as it is. `template`: what makes all of its properties, where they are not mapped one by one.
     """
 
     name: str
@@ -131,6 +135,33 @@ class PlannedEvent:
     deprecated: Deprecation | None = None
     groups: tuple[str, ...] = ()
     routing: tuple[Routing, ...] = ()
+    template: Script | None = None
+
+    @property
+    def scripts(self) -> tuple[Script, ...]:
+        """What is evaluated to make it: its template, or the expressions of its properties."""
+        if self.template is not None:
+            return (self.template,)
+        return tuple(each.script for _, each in self.walk() if each.script is not None)
+
+    def script_at(self, steps: tuple[str | int, ...]) -> tuple[Script, tuple[str | int, ...]] | None:
+        """The script that makes the property at some steps, with the steps inside its result; None where none does."""
+        if self.template is not None:
+            return self.template, steps
+        inner, planned = self.properties, None
+        for number, step in enumerate(steps):
+            planned = planned.items if isinstance(step, int) and planned is not None else _named(inner, step)
+            if planned is None:
+                return None
+            if planned.script is not None:
+                return planned.script, steps[number + 1 :]
+            inner = planned.properties
+        return None
+
+    def made_by(self, steps: tuple[str | int, ...]) -> str:
+        """The script and its line that makes the property at some steps: `template order_completed.jsonata:12`; else ""."""
+        found = self.script_at(steps)
+        return found[0].title(found[0].maker(found[1])) if found is not None else ""
 
     @property
     def is_produced(self) -> bool:
@@ -158,6 +189,10 @@ class PlannedEvent:
             yield from _walk(outer.name, outer)
 
 
+def _named(properties: tuple[Property, ...], name: str | int) -> Property | None:
+    return next((each for each in properties if each.name == name), None)
+
+
 def _walk(path: str, outer: Property) -> Iterator[tuple[str, Property]]:
     yield path, outer
     for inner in outer.properties:
@@ -181,9 +216,9 @@ class Conventions:
 
 @dataclass(frozen=True, slots=True)
 class Unused:
-    """A definition or group of the plan that no event uses; `noun` says which of the two."""
+    """A definition, group or template of the plan that no event uses; `noun` says which."""
 
-    noun: Literal["definition", "group"]
+    noun: Literal["definition", "group", "template"]
     name: str
     place: Place
 

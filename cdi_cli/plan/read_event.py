@@ -25,12 +25,14 @@ from cdi_cli.plan.read_head import Head
 from cdi_cli.plan.read_mapping import MappingReader, read_deprecation, read_version
 from cdi_cli.plan.read_property import PropertyReader, Surroundings
 from cdi_cli.plan.read_routing import read_routing
+from cdi_cli.plan.script_input import inputs_of
+from cdi_cli.plan.scripts import Script
 from cdi_cli.plan.shapes import RAW, entity_shape
 from cdi_cli.plan.yaml_nodes import Node
 
 EVENT_KEYS = (
     *("event", "type", "trigger", "description", "on_violation", "since", "deprecated"),
-    *("destinations", "groups", "properties", "traits"),
+    *("destinations", "groups", "template", "properties", "traits"),
 )
 GROUP_KEYS = ("description", "properties", "traits")
 TYPES = PLANNED_TYPES
@@ -59,6 +61,7 @@ class EventReader:
             message = f"an event of type `{kind}` cannot be triggered by `{trigger}`"
             reader.note("trigger", message, f"write one of {listing(allowed)}")
         since = read_version(reader, "since", self.head.version)
+        template = self._template(reader, trigger)
         groups, properties = self._properties(reader, kind, trigger)
         event = PlannedEvent(
             name=name,
@@ -71,10 +74,23 @@ class EventReader:
             since=since,
             deprecated=read_deprecation(node.get("deprecated"), since, self.problems, "deprecated", self.head.version),
             groups=groups,
+            template=template,
         )
         self._check_replacements(event.properties, {path for path, _ in event.walk()}, "")
         routing = reader.mapping("destinations")
         return replace(event, routing=read_routing(routing, event)) if routing is not None else event
+
+    def _template(self, reader: MappingReader, trigger: str | None) -> Script | None:
+        """What makes the whole event, where a file does."""
+        node = reader.node.get("template")
+        if node is None or trigger is None:
+            return None
+        if trigger == NO_TRIGGER:
+            reader.note(
+                "template", "an event that others send has no `template`", "name the event's `trigger`, or remove it"
+            )
+            return None
+        return self.properties.scripts.template(node, inputs_of(trigger))
 
     def _properties(
         self, reader: MappingReader, kind: str, trigger: str | None
@@ -94,7 +110,9 @@ class EventReader:
         roots = {"record": RAW} if is_produced else {}
         if trigger is not None and is_produced:
             roots.update({subject: entity_shape(entity) for subject, entity in KINDS[trigger].subjects.items()})
-        around = Surroundings("", roots, is_produced=is_produced)
+        is_templated = reader.node.get("template") is not None
+        inputs = inputs_of(trigger) if trigger is not None and is_produced else {}
+        around = Surroundings("", roots, is_produced=is_produced, inputs=inputs, is_scripted=is_templated)
         found: dict[str, Property] = {}
         groups = dict.fromkeys(self._known_groups(reader))
         own = set(holder.value) if holder is not None and isinstance(holder.value, dict) else set()

@@ -17,13 +17,15 @@ from cdi_cli.plan.paths import Path, PathError, resolve
 from cdi_cli.plan.problems import Problems, listing, suggest
 from cdi_cli.plan.read_keywords import has_valid_keywords, is_valid_constant, read_keywords
 from cdi_cli.plan.read_mapping import read_deprecation, version_of
+from cdi_cli.plan.read_script import ScriptReader
 from cdi_cli.plan.schema import KEYWORDS, property_schema
+from cdi_cli.plan.scripts import Script
 from cdi_cli.plan.shapes import RAW, Shape
 from cdi_cli.plan.yaml_nodes import Node
 
 OWN_KEYS = frozenset(
     {
-        *("type", "required", "from", "value", "join", "description", "pii", "properties", "items", "$ref"),
+        *("type", "required", "from", "value", "jsonata", "join", "description", "pii", "properties", "items", "$ref"),
         *("since", "deprecated"),
     }
 )
@@ -48,6 +50,10 @@ class Surroundings:
     """The shape of the list's elements, where the property describes them."""
     is_produced: bool = True
     """Whether cdi makes the event, so that somebody must say where values come from."""
+    inputs: dict[str, Shape] = field(default_factory=dict)
+    """What an expression may read."""
+    is_scripted: bool = False
+    """Whether a template or an expression further out makes it, so that its own mapping is not used."""
 
     def inside(self, path: str, item: Shape | None = None, **changes: Any) -> Surroundings:
         """The surroundings one level further in; `item` becomes the current element where it is given."""
@@ -62,6 +68,7 @@ class PropertyReader:
     problems: Problems
     definitions: dict[str, Node]
     denied: frozenset[str]
+    scripts: ScriptReader
     plan_version: str = ""
     case: str | None = None
     count: int = field(default=0)
@@ -169,6 +176,7 @@ class _PropertyRead:
         is_known, sources = self._sources(types, join)
         constant = self.get("value")
         since = self._since()
+        script = self._script()
         if constant is not None and self.get("from") is not None:
             self.note(constant, "a property has either `from` or `value`, not both", "remove one of them")
         read = Property(
@@ -187,6 +195,8 @@ class _PropertyRead:
             deprecated=read_deprecation(
                 self.get("deprecated"), since, self.problems, self.around.path, self.reader.plan_version
             ),
+            script=script,
+            is_scripted=self.around.is_scripted or self.get("jsonata") is not None,
         )
         is_sound = bool(types) and has_valid_keywords(read, self.layers, self.around.path, self.problems)
         read = self._with_inner(read, is_known)
@@ -283,10 +293,30 @@ class _PropertyRead:
             return None
         return path
 
+    def _script(self) -> Script | None:
+        node = self.get("jsonata")
+        if node is None:
+            return None
+        other = next((key for key in ("from", "value", "join") if self.get(key) is not None), None)
+        if other is not None:
+            message = f"a property has either `jsonata` or `{other}`, not both"
+            self.note(node, message, "remove one of them, also in the definition that `$ref` names")
+        elif not self.around.is_produced:
+            self.note(node, "an event that others send has no `jsonata`", "name the event's `trigger`, or remove `jsonata`")
+        elif self.around.is_scripted:
+            self.note(node, "a template or an expression further out makes the value already", "remove one of the two")
+        elif "item" in self.around.roots or self.around.element is not None:
+            message = "`jsonata` has no meaning inside a list, or an object with a `from` of its own"
+            self.note(node, message, "write one expression beside the list or object; it makes all that is inside")
+        else:
+            return self.reader.scripts.expression(node, self.around.path, self.around.inputs)
+        return None
+
     def _default_source(self, types: tuple[str, ...], join: str | None) -> tuple[Path, ...]:
         """The element itself feeds the elements of a list, unless they are constant."""
         element = self.around.element
-        if element is None or self.get("value") is not None or not self.around.is_produced:
+        is_own = self.get("value") is not None or self.around.is_scripted
+        if element is None or is_own or not self.around.is_produced:
             return ()
         path = Path("item", "item", (), element)
         if types and (found := disagreement(path, types, join)):
@@ -296,7 +326,8 @@ class _PropertyRead:
 
     def _with_inner(self, read: Property, is_known: bool) -> Property:
         properties, items = self.get("properties"), self.get("items")
-        shape = read.sources[0].shape if read.sources else (RAW if not is_known else None)
+        is_open = not is_known or read.is_scripted
+        shape = read.sources[0].shape if read.sources else (RAW if is_open else None)
         if any(shape is not None and not is_same(shape, other.shape) for other in read.sources[1:]) and (
             properties or items
         ):
@@ -306,13 +337,14 @@ class _PropertyRead:
         if properties is not None:
             if read.types and "object" not in read.types:
                 self.note(properties, "only an object has `properties`", "declare `type: object`")
-            around = self.around.inside(self.around.path, shape, pii=read.pii)
+            around = self.around.inside(self.around.path, shape, pii=read.pii, is_scripted=read.is_scripted)
             inner["properties"] = self.reader.read_all(properties, replace(around, depth=self.around.depth))
         if items is not None:
             if read.types and "array" not in read.types:
                 self.note(items, "only a list has `items`", "declare `type: array`")
             element = (shape.element if shape is not None else None) or RAW
-            around = self.around.inside(f"{self.around.path}[]", element, pii=read.pii, element=element)
+            inside = {"pii": read.pii, "element": element, "is_scripted": read.is_scripted}
+            around = self.around.inside(f"{self.around.path}[]", element, **inside)
             inner["items"] = self.reader.read("", items, around)
         self._check_structure(read, shape, properties, items)
         return replace(read, **inner)
@@ -333,9 +365,10 @@ class _PropertyRead:
 
     def _check_produced(self, read: Property, is_known: bool) -> None:
         is_composed = self.get("properties") is not None
-        is_made = bool(read.sources) or read.is_constant or is_composed or not self.around.is_produced
+        is_made = bool(read.sources) or read.is_constant or is_composed or read.is_scripted or not self.around.is_produced
         if read.is_required and is_known and not is_made:
-            self.note(self.layers[0], "a required property needs `from` or `value`", "say where its value comes from")
+            message = "a required property needs `from`, `value` or `jsonata`"
+            self.note(self.layers[0], message, "say where its value comes from")
         if read.is_constant and read.constant is None:
             self.note(
                 self.get("value") or self.layers[0], "`value` is empty", "missing values are left out, not sent as null"

@@ -34,11 +34,14 @@ _STRING_TAG = "tag:yaml.org,2002:str"
 class Node:
     """A value of a YAML file: a scalar, a list of nodes, or a mapping of text to nodes.
 
-    `place` is where the value's key stands, or the value itself where it has none.
+    `place` is where the value's key stands, or the value itself where it has none; `content` where the value begins, and
+    `style` how a text is written there: `"`, `'`, `|`, `>`, or "" without quotes.
     """
 
     value: Any
     place: Place
+    content: Place | None = None
+    style: str = ""
 
     def plain(self) -> Any:
         """The value as plain data, without places."""
@@ -152,12 +155,13 @@ class _Builder:
     def _attach(self, event: Any, value: Any) -> Node:
         """Put a value where it belongs: as the root, a list element, a mapping's key or the value of the last key."""
         place = self._place(event)
+        style = getattr(event, "style", None) or ""
         if not self._stack:
-            self._root = Node(value, place)
+            self._root = Node(value, place, place, style)
             return self._root
         parent, pending = self._stack[-1]
         if isinstance(parent.value, list):
-            node = Node(value, place)
+            node = Node(value, place, place, style)
             parent.value.append(node)
             return node
         if pending[0] is None:
@@ -167,7 +171,7 @@ class _Builder:
             return Node(event.value, place)
         key, key_place = pending[0]
         pending[0] = None
-        node = Node(value, key_place)
+        node = Node(value, key_place, place, style)
         if key == "<<":
             self._problems.add(key_place, key, "merge keys are not allowed in a plan", "use `$ref` to share a definition")
         elif key in parent.value:

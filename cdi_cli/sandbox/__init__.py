@@ -1,8 +1,8 @@
 """The sandbox: faithful local simulators of the systems that `cdi` reads from and writes to, with realistic data.
 
-It serves commercetools, Magento, Segment, mParticle and Insider on loopback with their real paging rules, limits, error
-bodies and silent drops, and breaks on request. It shares no code with the connectors, so that it can judge them, and
-production code never imports it. In a test:
+It serves commercetools, Magento, Elastic Path, Segment, mParticle and Insider on loopback with their real paging rules,
+limits, error bodies and silent drops, and breaks on request. It shares no code with the connectors, so that it can judge
+them, and production code never imports it. In a test:
 
     with SandboxThread(SandboxOptions(orders=200, now=Instant("2026-11-01T00:00:00.000Z"))) as sandbox:
         fault = sandbox.faults.add(Fault(kind="reset_after_apply", match="/segment/v1/batch"))

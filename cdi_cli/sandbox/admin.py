@@ -16,6 +16,10 @@ POST   /_sandbox/commercetools/revoke-tokens  end all access tokens
 POST   /_sandbox/magento/mutate               one change or a list, see `magento.mutate`
 POST   /_sandbox/magento/switches             {"bearer", "acl", "input_limits", "old_core", ...}, see `magento.options`
 POST   /_sandbox/magento/revoke-tokens        end all tokens that were asked for with a password or a client secret
+POST   /_sandbox/elasticpath/mutate           one change or a list, see `elasticpath.mutate`
+POST   /_sandbox/elasticpath/switches         {"new_filters", "sorts", "pages", "lag_ms", ...}, see `elasticpath.options`
+GET    /_sandbox/elasticpath/books            what was sold and given back, by currency
+POST   /_sandbox/elasticpath/revoke-tokens    end all access tokens
 GET    /_sandbox/segment/applied?offset&limit applied messages, one JSON document a line
 GET    /_sandbox/segment/dropped              {"code", "message"} a line
 POST   /_sandbox/segment/rules                {"is_disabled", "suppressed_users", "blocked_events"}

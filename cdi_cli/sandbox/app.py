@@ -2,6 +2,7 @@
 
 /commercetools/auth/...  /commercetools/api/{project}/...     the commercetools simulator
 /magento/rest/...        /magento/{tenant}/V1/...             the Magento simulator
+/elasticpath/v2/...      /elasticpath/pcm/...                 the Elastic Path simulator
 /segment/v1/...                                               the Segment simulator
 /mparticle/v2/...                                             the mParticle simulator
 /insider/api/user/...    /insider/v2/...                      the Insider simulator: users, catalogue

@@ -8,6 +8,7 @@ from textwrap import indent
 from typing import Any
 
 from cdi_cli.clock import Instant
+from cdi_cli.sandbox.elasticpath.options import ElasticPathOptions
 from cdi_cli.sandbox.magento.options import MagentoOptions
 from cdi_cli.sandbox.system import SystemSpec, spec_of
 
@@ -20,12 +21,13 @@ class SandboxOptions:
     `now`: the moment up to which the data reaches, two years deep (None: the start of the present day, UTC).
     `order_bytes`: pad orders with variant prices and attributes, as real shops have them, to about this size (None: as
     small as they come, 2-4 KB). `poison`: how many orders cannot be read: those of commercetools carry a text where a number
-    must be, those of Magento fail every page that they are on. `anonymised`: how many
+    must be, as those of Elastic Path, those of Magento fail every page that they are on. `anonymised`: how many
     customers were stripped of personal data. `latency_ms`: what every call waits first. `token_seconds`: life of an
     access token. `scopes`: what the API client may do, as `view_orders` or `view_orders:{project}` (None: everything).
     `messages`: whether the project records messages. `lag_ms`: how long a write takes to become visible after it was
     stamped. `page_bytes_max`: pages above this size are refused with 413 `ContentTooLarge` (None: no limit).
-    `magento`: what is particular to that platform; the fields from `project_key` to `scopes` are commercetools' alone.
+    `magento`, `elasticpath`: what is particular to that platform; the fields from `project_key` to `scopes` are
+    commercetools' alone.
     `keep_messages`: keep the bodies of applied Segment messages (off: only count them, for long measurements).
     """
 
@@ -47,6 +49,7 @@ class SandboxOptions:
     token_seconds: int = 172_800
     scopes: tuple[str, ...] | None = None
     magento: MagentoOptions = field(default_factory=MagentoOptions)
+    elasticpath: ElasticPathOptions = field(default_factory=ElasticPathOptions)
     keep_messages: bool = True
     mparticle_key: str = "sandbox-mparticle-key"
     mparticle_secret: str = "sandbox-mparticle-secret"  # noqa: S105 - as above
@@ -57,7 +60,7 @@ class SandboxOptions:
     port: int = 0
 
 
-NESTED: dict[str, type[Any]] = {"magento": MagentoOptions}
+NESTED: dict[str, type[Any]] = {"magento": MagentoOptions, "elasticpath": ElasticPathOptions}
 """The fields of `SandboxOptions` that hold the options of one platform."""
 
 SECRET_VARIABLE = "CDI_SANDBOX_SECRET"  # noqa: S105 - a name, not a value

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cdi_cli.sandbox.commercetools.auth import TokenOffice
     from cdi_cli.sandbox.commercetools.shop import Shop
     from cdi_cli.sandbox.commercetools.system import CommercetoolsSystem
+    from cdi_cli.sandbox.elasticpath.system import ElasticPathSystem
     from cdi_cli.sandbox.insider.catalog import Catalogue
     from cdi_cli.sandbox.insider.contacts import Contacts
     from cdi_cli.sandbox.insider.system import InsiderSystem
@@ -65,6 +66,11 @@ class Parts:
     def magento(self) -> MagentoSystem:
         """The simulated Magento shop."""
         return cast("MagentoSystem", self.system("magento"))
+
+    @property
+    def elasticpath(self) -> ElasticPathSystem:
+        """The simulated Elastic Path store."""
+        return cast("ElasticPathSystem", self.system("elasticpath"))
 
     @property
     def shop(self) -> Shop:

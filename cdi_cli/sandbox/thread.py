@@ -14,6 +14,7 @@ from cdi_cli.sandbox.options import SandboxOptions
 if TYPE_CHECKING:
     from cdi_cli.sandbox.commercetools.auth import TokenOffice
     from cdi_cli.sandbox.commercetools.shop import Shop
+    from cdi_cli.sandbox.elasticpath.system import ElasticPathSystem
     from cdi_cli.sandbox.insider.catalog import Catalogue
     from cdi_cli.sandbox.insider.contacts import Contacts
     from cdi_cli.sandbox.magento.system import MagentoSystem
@@ -26,9 +27,10 @@ _READY_SECONDS = 30.0
 class SandboxThread:
     """`with SandboxThread(options) as sandbox:` serves until the block ends; everything inside is open to the test.
 
-    `url`, `shop` (records of commercetools, writes, mid-walk hooks), `tokens` (theirs, revocation), `magento` (its records
-    and switches), `segment` (applied, dropped, duplicates, requests, rules), `mparticle` (the same, and limiter), `insider`
-    (profiles, applied, dropped, hooks, panel, rules), `insider_catalog`, `faults`, `clock` (advance), `requests` (the log).
+    `url`, `shop` (records of commercetools, writes, mid-walk hooks), `tokens` (theirs, revocation), `magento` and
+    `elasticpath` (their records and switches), `segment` (applied, dropped, duplicates, requests, rules), `mparticle` (the
+    same, and limiter), `insider` (profiles, applied, dropped, hooks, panel, rules), `insider_catalog`, `faults`, `clock`
+    (advance), `requests` (the log).
     All may be used while the server runs.
     """
 
@@ -58,6 +60,11 @@ class SandboxThread:
     def magento(self) -> MagentoSystem:
         """The simulated Magento shop."""
         return self.sandbox.magento
+
+    @property
+    def elasticpath(self) -> ElasticPathSystem:
+        """The simulated Elastic Path store."""
+        return self.sandbox.elasticpath
 
     @property
     def segment(self) -> Inbox:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NewType, Protocol
 from cdi_cli.checks import Check
 from cdi_cli.clock import Instant, Window
 from cdi_cli.commerce import Entity
+from cdi_cli.config.switches import Switches
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -203,7 +204,8 @@ class SourceSpec:
     connections (settings None: defaults); its look-ups are answered by recorded answers, by the address's path, and find
     nothing else. It is what fixtures are mapped with; None where the source cannot do it. `settle_seconds`: how long after
     its stamp a change may become visible; `overlap_seconds`: how far a delta sync reads back beyond that. Both are the
-    defaults of a pipeline's `sync:`.
+    defaults of a pipeline's `sync:`. `switches`: which of those of a
+    pipeline's `lifecycle` it can serve.
     """
 
     name: str
@@ -215,6 +217,7 @@ class SourceSpec:
     open_offline: Callable[[Any, SourceContext, Mapping[str, Any]], Source] | None = None
     settle_seconds: int = 60
     overlap_seconds: int = 300
+    switches: Switches = field(default_factory=Switches)
 
     def stream(self, name: str) -> Stream:
         """The stream of that name; raises KeyError if there is none."""

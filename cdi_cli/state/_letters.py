@@ -7,9 +7,9 @@ from typing import Literal
 
 from cdi_cli.clock import Instant
 
-Stage = Literal["read", "plan", "route", "encode", "send"]
-"""Where a record or event failed: reading it, the plan's check, a routing rule that holds it back, encoding for the
-destination, the destination's answer."""
+Stage = Literal["read", "map", "plan", "route", "encode", "send"]
+"""Where a record or event failed: reading it, a script of the plan that makes it, the plan's check, a routing rule that
+holds it back, encoding for the destination, the destination's answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,18 +59,19 @@ def test_twice(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "my demo").iterdir()) == [".cdi", "cdi.yaml"]
 
 
-def test_magento_twice(tmp_path: Path) -> None:
-    """The demo of another platform has a folder of its own, delivers, and sends nothing the second time."""
-    code, out, err = demo(tmp_path, "--source", "magento", "--orders", "300")
+@pytest.mark.parametrize(("source", "title"), [("magento", "Magento shop"), ("elasticpath", "Elastic Path store")])
+def test_another_platform_twice(tmp_path: Path, source: str, title: str) -> None:
+    """Its demo has a folder of its own, delivers, and sends nothing the second time."""
+    code, out, err = demo(tmp_path, "--source", source, "--orders", "300")
 
     assert code == 0, err
     assert re.search(r"books close: [\d,]+ events = ", out)
     assert [one.get("event", one["type"]) for one in documents(out)] == ["identify", "Order Completed", "Order Refunded"]
-    assert "starting a simulated Magento shop (300 orders)" in err
-    assert "demo --source magento " in err
-    assert [path.name for path in tmp_path.iterdir()] == ["demo-magento"]
+    assert f"starting a simulated {title} (300 orders)" in err
+    assert f"demo --source {source} " in err
+    assert [path.name for path in tmp_path.iterdir()] == [f"demo-{source}"]
 
-    code, out, err = demo(tmp_path, "--source", "magento", "--orders", "300")
+    code, out, err = demo(tmp_path, "--source", source, "--orders", "300")
 
     assert code == 0, err
     assert "the simulated Segment applied 0 messages, 0 distinct ids\n" in out

@@ -72,6 +72,39 @@ def test_a_magento_project(tmp_path: Path) -> None:
     assert show(tmp_path)["sources"]["shop"]["auth"] == "integration"  # type: ignore[index]
 
 
+def test_an_elastic_path_project(tmp_path: Path) -> None:
+    """It needs a region or an address, the key's id, and refers to its secret; consent is a field of the store's own."""
+    flags = ["--source", "elasticpath", "--segment-region", "eu", "--yes"]
+
+    code, text = init(str(tmp_path), *flags, "--region", "eu")
+    refused, why = init(str(tmp_path / "other"), *flags)
+
+    settings = (tmp_path / "cdi.yaml").read_text()
+    assert code == 0, text
+    assert "    region: eu\n" in settings
+    assert "    client_id: your-client-id  # change me\n" in settings
+    assert "    client_secret: ${ELASTICPATH_CLIENT_SECRET}\n" in settings
+    assert "{field: marketing_consent, " in settings
+    assert "ELASTICPATH_CLIENT_SECRET=\n" in (tmp_path / ".env.example").read_text()
+    assert show(tmp_path)["sources"]["shop"]["region"] == "eu"  # type: ignore[index]
+    assert refused == 2
+    assert "needs `region`" in why
+
+
+def test_a_private_elastic_path_has_an_address(tmp_path: Path) -> None:
+    """With an address there is no region to ask for; both together are refused."""
+    flags = ["--source", "elasticpath", "--segment-region", "eu", "--yes", "--set", "source.base_url=https://ep.example.com"]
+
+    code, text = init(str(tmp_path), *flags)
+    refused, why = init(str(tmp_path / "other"), *flags, "--region", "eu")
+
+    assert code == 0, text
+    assert "    base_url: https://ep.example.com\n" in (tmp_path / "cdi.yaml").read_text()
+    assert show(tmp_path)["sources"]["shop"].get("region") is None  # type: ignore[index]
+    assert refused == 2
+    assert "either `region` or `base_url`" in why
+
+
 def test_what_is_needed_depends_on_what_is_set(tmp_path: Path) -> None:
     """With signed requests the project has a consumer key to fill in and three secrets; none is taken from the line."""
     flags = ["--source", "magento", "--segment-region", "eu", "--yes", "--set", "source.auth=oauth1"]

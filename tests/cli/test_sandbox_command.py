@@ -92,6 +92,26 @@ def test_serve_and_check_magento(tmp_path: Path) -> None:
         assert seeded.stdout == "added 7 orders, the shop has 37 now\n"
 
 
+def test_serve_and_check_elastic_path(tmp_path: Path) -> None:
+    """`--source elasticpath` makes that store and its settings, which pass every check; more orders go there."""
+    arguments = ("--source", "elasticpath", "--orders", "30", "--write-config", "cdi.yaml")
+    with serving(tmp_path, *arguments) as (process, url):
+        exports = {
+            "CDI_SANDBOX_ELASTICPATH_SECRET": "sandbox-ep-secret",
+            "CDI_SANDBOX_WRITE_KEY": "sandbox-write-key",
+        }
+
+        run = cdi(tmp_path, "check", **exports)
+        seeded = cdi(tmp_path, "sandbox", "seed", "--orders", "7", "--url", url)
+        process.send_signal(signal.SIGINT)
+        _out, err = process.communicate(timeout=20)
+
+        assert run.returncode == 0, run.stdout
+        assert "stream orders" in run.stdout
+        assert seeded.stdout == "added 7 orders, the shop has 37 now\n"
+        assert "an Elastic Path store with 30 orders and a Segment are listening" in err
+
+
 def test_two_platforms_at_once(tmp_path: Path) -> None:
     """`--source` is repeatable; orders can be added to either; what there is no simulator of is refused by name."""
     with serving(tmp_path, "--source", "magento", "--source", "commercetools", "--orders", "10") as (_, url):
@@ -104,7 +124,10 @@ def test_two_platforms_at_once(tmp_path: Path) -> None:
 
     refused = cdi(tmp_path, "sandbox", "serve", "--source", "shopware")
     assert refused.returncode == 2
-    assert "there is no simulated `shopware`\n  hint: `--source` takes commercetools or magento\n" in refused.stderr
+    assert (
+        "there is no simulated `shopware`\n  hint: `--source` takes commercetools or elasticpath or magento\n"
+        in refused.stderr
+    )
 
 
 def test_equal_seeds_make_equal_shops(tmp_path: Path) -> None:

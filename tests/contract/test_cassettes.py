@@ -12,7 +12,7 @@ import pytest
 from recording import Recording, recording_of
 from recording.cassette import CASSETTES, Answers, cassette
 from recording.scan import leaks
-from recording.scrub import MASK, REQUEST_HEADERS, RESPONSE_HEADERS, Scrubber
+from recording.scrub import MASK, REQUEST_HEADERS, RESPONSE_HEADERS
 from vcr.errors import CannotOverwriteExistingCassetteException
 
 from cdi_cli import destinations, sources
@@ -116,7 +116,7 @@ def test_cassettes_are_readable_and_hold_few_headers(path: Path) -> None:
 @each_file
 def test_scrubbing_again_changes_nothing(path: Path) -> None:
     """What was scrubbed once stays as it is: that is how a replayed request finds its answer."""
-    scrubber = Scrubber()
+    scrubber = recording_of(path.parent.name).replayed.scrubber.fresh()
     for interaction in Answers(path).interactions:
         text = interaction["response"]["body"]["string"]
         if text:  # an answer may have no body at all

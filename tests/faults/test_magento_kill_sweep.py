@@ -1,211 +1,63 @@
 """`kill -9` at every request, send and settle of the real Magento source against its simulator: nothing lost, at most the
 batches in flight repeated under the ids that they had, then quiet; for a backfill, a sync and a reconciliation.
 
-The points are in wrappers here: around each HTTP request, each request of the destination, each transaction. `make crash`
-walks all points, `make test` a sample.
+`make crash` walks all points, `make test` a sample; how, is in `source_sweep`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import shutil
-import signal
 import sys
-import urllib.request
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import jobs
 import pytest
-from doubles import LIMITS, FakeDestination
-from kills import HookedStore, Killer, fork
-from magento_life import REQUEST, SINCE, STREAMS, source_of
+from magento_life import STREAMS, source_of
+from source_sweep import KINDS, Platform, Shop, check_all, check_sample, opened_shop
 
-from cdi_cli.clock import SYSTEM_CLOCK
-from cdi_cli.http import HttpClient
-from cdi_cli.pipeline.progress import Progress
-from cdi_cli.pipeline.reconcile import run_reconcile
-from cdi_cli.pipeline.stop import Stop
-from cdi_cli.sandbox import SandboxOptions
 from cdi_cli.sandbox.magento.options import MagentoOptions
-from cdi_cli.sandbox.process import SandboxProcess
 from cdi_cli.sources.magento import SOURCE
-from cdi_cli.state import open_store
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")
 
-BACKFILL = jobs.Request(SINCE, None, "all", workers=2, rate=1e9)
-RUNS: dict[str, Callable[..., Any]] = {
-    "backfill": lambda *parts: jobs.run_backfill(*parts[:2], BACKFILL, *parts[2:]),
-    "sync": lambda *parts: jobs.run_sync(*parts[:2], REQUEST, *parts[2:]),
-    "reconcile": lambda *parts: run_reconcile(*parts[:2], REQUEST, *parts[2:]),
-}
-KINDS = list(RUNS)
+
+def live(shop: Shop) -> None:
+    """Orders are placed, paid back, cancelled and edited, groups change, and the newsletter is left."""
+    placed = [shop.mutate({"do": "place"})[0]["entity_id"] for _ in range(30)]
+    for number in placed[:12]:
+        shop.mutate({"do": "invoice", "order": number}, {"do": "refund", "order": number})
+    for number in placed[12:16]:
+        shop.mutate({"do": "cancel", "order": number})
+    for number in placed[16:19]:
+        shop.mutate({"do": "edit", "order": number})
+    for number in range(1, 9):
+        shop.mutate({"do": "group", "customer": number, "changes": {"group_id": 3}})
+    for number in range(9, 41):
+        shop.mutate([{"do": do, "customer": number} for do in ("unsubscribe", "subscribe")][number % 2])
 
 
-@dataclass(frozen=True)
-class Shop:
-    """A shop in a process of its own, the checkpoint file of a backfill of it, and what happened in it after that."""
-
-    url: str
-    folder: Path
+MAGENTO = Platform(
+    name="magento",
+    open=lambda url: source_of(url, MagentoOptions().access_token, page_size=20),
+    changes={"source_spec": SOURCE, "streams": STREAMS},
+    live=live,
+)
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """Orders were placed, paid back, cancelled and edited, and the newsletter left, since the backfill."""
-    options = SandboxOptions(sources=("magento",), orders=120, now=SYSTEM_CLOCK.instant())
-    with SandboxProcess(options) as sandbox:
-        made = Shop(sandbox.url, tmp_path_factory.mktemp("shop"))
-        status, _ = child("backfill", made, made.folder / "before", None)
-        assert os.waitstatus_to_exitcode(status) == 0
-        admin(made, "clock", {"advance_seconds": 20})
-        live(made)
-        admin(made, "clock", {"advance_seconds": 20})
+    """A shop that has lived on since a backfill of it."""
+    with opened_shop(MAGENTO, tmp_path_factory.mktemp("shop")) as made:
         yield made
-
-
-def admin(shop: Shop, path: str, body: Any) -> Any:
-    """One request to the sandbox's admin API."""
-    data = json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(f"{shop.url}/_sandbox/{path}", data)) as answer:
-        return json.loads(answer.read())
-
-
-def live(shop: Shop) -> None:
-    """What happens in the shop between a backfill and a sync; more than a batch of each kind."""
-    placed = [admin(shop, "magento/mutate", {"do": "place"})[0]["entity_id"] for _ in range(30)]
-    for number in placed[:12]:
-        admin(shop, "magento/mutate", [{"do": "invoice", "order": number}, {"do": "refund", "order": number}])
-    for number in placed[12:16]:
-        admin(shop, "magento/mutate", {"do": "cancel", "order": number})
-    for number in placed[16:19]:
-        admin(shop, "magento/mutate", {"do": "edit", "order": number})
-    for number in range(1, 9):
-        admin(shop, "magento/mutate", {"do": "group", "customer": number, "changes": {"group_id": 3}})
-    for number in range(9, 41):
-        admin(shop, "magento/mutate", [{"do": do, "customer": number} for do in ("unsubscribe", "subscribe")][number % 2])
-
-
-def child(kind: str, shop: Shop, folder: Path, at: int | None) -> tuple[int, int]:
-    """Run a job in a forked child that is killed at point `at`; its wait status and the points it passed."""
-    folder.mkdir(exist_ok=True)
-    return fork(lambda point: _work(kind, shop, folder, point), at)
-
-
-def _work(kind: str, shop: Shop, folder: Path, point: Killer) -> int:
-    log = os.open(folder / "applied.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    request = HttpClient.request
-
-    async def asked(client: HttpClient, *args: Any, **options: Any) -> Any:
-        point()
-        answer = await request(client, *args, **options)
-        point()
-        return answer
-
-    def apply(_number: int, events: list[bytes]) -> None:
-        point()  # the request is on its way, the other side has not seen it
-        os.write(log, b"".join(event + b"\n" for event in events))
-        point()  # the other side has applied it, we do not know
-
-    HttpClient.request = asked  # type: ignore[method-assign] - in the forked child alone
-    error, mistakes = asyncio.run(_run(kind, shop, folder, FakeDestination(script=apply), point))
-    return 0 if error is None and not mistakes else 1
-
-
-async def _run(kind: str, shop: Shop, folder: Path, destination: FakeDestination, point: Killer) -> tuple[Any, Any]:
-    source = source_of(shop.url, MagentoOptions().access_token, page_size=20)
-    changes = {"source_spec": SOURCE, "streams": STREAMS, "settle_seconds": 0, "overlap_seconds": 600}
-    with open_store(folder / "state.db") as store:
-        opened = jobs.opened(source, destination, **changes)  # type: ignore[arg-type]
-        report, error = await RUNS[kind](opened, HookedStore(store, point), Progress(), Stop())
-    await source.close()
-    return error, report.books.errors
-
-
-def begun(kind: str, shop: Shop, folder: Path) -> Path:
-    """A folder to run the job in: empty for a backfill, else with the checkpoint file of one."""
-    folder.mkdir()
-    if kind != "backfill":
-        for file in (shop.folder / "before").glob("state.db*"):
-            shutil.copy(file, folder / file.name)
-    return folder
-
-
-def applied(folder: Path) -> list[dict[str, Any]]:
-    """What the other side has applied, over all runs."""
-    log = folder / "applied.jsonl"
-    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
-
-
-def sayings(folder: Path) -> Counter[str]:
-    """What was said, and how often: events without their ids, of which some tell when a run began."""
-    return Counter(json.dumps({**event, "messageId": ""}, sort_keys=True) for event in applied(folder))
-
-
-def check_kill_at(kind: str, shop: Shop, folder: Path, at: int, expected: Counter[str]) -> int | None:
-    """Kill a run at point `at`, run again to the end, run a third time: judge what was applied; returns the repeats.
-
-    None: the run ended before the point. How many outcomes share a transaction depends on timing, so the last few points of
-    one run may not exist in another.
-    """
-    begun(kind, shop, folder)
-    status, _ = child(kind, shop, folder, at)
-    if not os.WIFSIGNALED(status):
-        assert os.waitstatus_to_exitcode(status) == 0
-        return None
-    assert os.WTERMSIG(status) == signal.SIGKILL
-    status, _ = child(kind, shop, folder, None)
-    assert os.waitstatus_to_exitcode(status) == 0
-    said = sayings(folder)
-    assert said.keys() == expected.keys(), (at, (said - expected).keys() ^ (expected - said).keys())
-    assert len({event["messageId"] for event in applied(folder)}) == len(said), f"point {at}: a repeat has another id"
-    repeats = sum(said.values()) - len(said)
-    assert repeats <= LIMITS.in_flight * LIMITS.batch_events, (at, repeats)
-
-    status, _ = child(kind, shop, folder, None)
-    assert os.waitstatus_to_exitcode(status) == 0
-    assert sum(sayings(folder).values()) == sum(said.values()), f"point {at}: a finished {kind} sent again"
-    return repeats
-
-
-def undisturbed(kind: str, shop: Shop, folder: Path) -> tuple[int, Counter[str]]:
-    """How many points a run passes that nobody kills, and what it says, each once."""
-    begun(kind, shop, folder)
-    status, points = child(kind, shop, folder, None)
-    assert os.waitstatus_to_exitcode(status) == 0
-    said = sayings(folder)
-    assert len(said) > LIMITS.batch_events
-    assert set(said.values()) == {1}
-    return points, said
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_sample_of_kill_points_of_magento(kind: str, shop: Shop, tmp_path: Path) -> None:
     """Some points spread over the run, the first among them."""
-    points, expected = undisturbed(kind, shop, tmp_path / "whole")
-    assert points > 30, "too few points: the job is too small to prove anything"
-    chosen = sorted({1, 2, *range(3, points, max(1, points // 8))})
-
-    repeats = [check_kill_at(kind, shop, tmp_path / f"at-{at}", at, expected) for at in chosen]
-
-    assert sum(one is not None for one in repeats) >= len(chosen) - 2
+    check_sample(kind, shop, tmp_path)
 
 
 @pytest.mark.sweep
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kill_point_of_magento(kind: str, shop: Shop, tmp_path: Path) -> None:
     """All of them; prints the figures."""
-    points, expected = undisturbed(kind, shop, tmp_path / "whole")
-
-    repeats = [check_kill_at(kind, shop, tmp_path / f"at-{at}", at, expected) for at in range(1, points)]
-
-    killed = [one for one in repeats if one is not None]
-    assert len(killed) > 0.9 * points
-    figures = f"{len(killed)} kill points, {len(expected)} events, {3 * len(repeats) + 1} process runs"
-    print(f"\nMagento {kind}: {figures}: lost 0, at most {max(killed)} events repeated")
+    check_all(kind, shop, tmp_path, "Magento")

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -19,6 +20,7 @@ from vcr.cassette import Cassette
 from vcr.record_mode import RecordMode
 from vcr.serializers import yamlserializer
 
+from cdi_cli.clock import parse_instant, shift
 from recording.scrub import Scrubber
 
 CASSETTES = Path(__file__).resolve().parent.parent / "cassettes"
@@ -83,9 +85,17 @@ class Answers:
         for uri in map(unquote, self.uris):
             if start := re.search(r'At >= "([^"]+)"', uri):
                 return start[1]
+            if "sort=-updated_at" in uri:  # a list without a filter is read down to where its window begins
+                return self._after_the_oldest(uri.partition("?")[0])
+            if start := re.search(r'ge\((?:created|updated)_at,"([^"]+)"\)', uri):
+                return start[1]
             if start := re.search(r"\[field\]=(?:created|updated)_at&[^&]*\[value\]=(\S+) ([\d:]+)", uri):
                 return f"{start[1]}T{start[2]}.000Z"
         return ""
+
+    def _after_the_oldest(self, uri: str) -> str:
+        times = [row["meta"]["timestamps"]["updated_at"] for body in self.bodies(uri) for row in body["data"]]
+        return shift(parse_instant(min(times)), timedelta(milliseconds=1)) if times else ""
 
     def bodies(self, part: str, *, without: str = "\0") -> list[Any]:
         """The decoded answers to requests whose address, without its encoding, contains one text and not another."""

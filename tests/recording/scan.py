@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from contract_bench import forms_of
 
-_UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+_UUID = re.compile(r"(?:\b|(?<=%2C))[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _TIME = re.compile(r"\b\d{4}-\d{2}-\d{2}(T| |%20)\d{2}(:|%3A)\d{2}(:|%3A)\d{2}((\.\d+)?Z|\b)", re.IGNORECASE)
 _HTTP_DATE = re.compile(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT")
 _ROUTE = re.compile(r"(?<=/)rest/(?:all|text-\d+)/V1/[A-Za-z/_-]+")
@@ -33,7 +33,7 @@ _PLACEHOLDER = r"(?:\*{4}|text-\d+|person-\d+@example\.com|1)"
 _PATTERNS: dict[str, re.Pattern[str]] = {
     "credentials in a header": re.compile(r"\b(?:Bearer|Basic)\s++(?!\*{4}(?:\W|$))\S+", re.IGNORECASE),
     "cookie": re.compile(r"^\s*(?:set-)?cookie:", re.IGNORECASE | re.MULTILINE),
-    "credential in JSON": re.compile(rf'"(?:{_CREDENTIAL})"\s*:\s*+(?!"\*{{4}}"|""|null|\{{)', re.IGNORECASE),
+    "credential in JSON": re.compile(rf'"(?:{_CREDENTIAL})"\s*:\s*+(?!"\*{{4}}"|""|null|true|false|\{{)', re.IGNORECASE),
     "credential in a form or query": re.compile(rf"\b(?:{_CREDENTIAL})=(?!\*{{4}}|%2A%2A)[^&\s'\"]+", re.IGNORECASE),
     "well-known kind of key": re.compile(
         r"-----BEGIN|\bAKIA[0-9A-Z]{16}\b|\b[srp]k_(?:live|test)_\w+|\bgh[pousr]_\w{20,}|\bxox[abprs]-\w+"

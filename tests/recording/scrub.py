@@ -53,7 +53,7 @@ OURS = frozenset({"cdi-check"})
 """Values that filters of ours compare with, whatever the shop: no shop's own."""
 PERSONAL_TIMES = frozenset({"dob", "customer_dob"})
 """Names of times that are somebody's own."""
-NUMBERS = {"total": 42, "total_count": 42, "exp": 1_767_225_600_000}
+NUMBERS = {"total": 42, "total_count": 42, "exp": 1_767_225_600_000, "expires": 1_767_225_600}
 """Numbers that tell how large a shop is, or when it was recorded."""
 DATE = "Thu, 01 Jan 2026 00:00:00 GMT"
 """Stands for the `Date` of every answer."""
@@ -64,11 +64,15 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _LIST = re.compile(r"(%20in%20%28)((?:%22(?:(?!%22).)*%22(?:%2C%20)?)+)")
 """Ids or SKUs inside an encoded `in (...)`: their order says nothing and is made the same each time."""
 _SCRUBBED_ID = re.compile(r"[0-9a-f]{8}-cd1c-4000-8000-0{12}")
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?Z| \d{2}:\d{2}:\d{2})")
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})| \d{2}:\d{2}:\d{2})")
 _NUMBER = re.compile(r"[\d,/]*")
 _ZONE = re.compile(r"[A-Z][A-Za-z_]+(/[A-Z][A-Za-z_]+)+|UTC")
 _STORE_CODE = re.compile(r"(?<=/rest/)(?!all/|V1/)[A-Za-z0-9_-]+(?=/V1/)")
 _FILTER_VALUE = re.compile(r"(?<=%5Bvalue%5D=)[^&]+")
+_UP_TO_NOW = re.compile(
+    r"(2000-01-01T00%3A00%3A00\.000Z%22%29%3Alt%28\w+%2C%22)\d{4}-\d{2}-\d{2}T\d{2}%3A\d{2}%3A\d{2}\.\d+Z(?=%22%29)"
+)
+"""The end of a window that begins before all shops: it is the present, which differs from run to run."""
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _SCRUBBED = re.compile(r"text-\d+|person-\d+@example\.com|https://example\.com/\d+|\*{4}|")
 
@@ -76,11 +80,17 @@ _SCRUBBED = re.compile(r"text-\d+|person-\d+@example\.com|https://example\.com/\
 class Scrubber:
     """Scrubs one recording; remembers what it replaced by what, so that the same thing is always replaced by the same.
 
-    `places` maps real addresses to placeholders, `words` other texts of requests (a project's key). Both directions of a
-    conversation go through the same object.
+    `places` maps real addresses to placeholders, `words` other texts of requests (a project's key). `safe` are names of
+    fields that are structural on this platform alone. Both directions of a conversation go through the same object.
     """
 
-    def __init__(self, places: Mapping[str, str] | None = None, words: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        places: Mapping[str, str] | None = None,
+        words: Mapping[str, str] | None = None,
+        safe: frozenset[str] = frozenset(),
+    ) -> None:
+        self._safe = safe
         self._places = sorted((places or {}).items(), key=lambda item: -len(item[0]))
         self._words = dict(words or {})
         self._replaced: dict[tuple[str, str], str] = {}
@@ -88,7 +98,7 @@ class Scrubber:
 
     def fresh(self) -> Scrubber:
         """One that replaces the same places and words and remembers nothing yet: for the next cassette."""
-        return Scrubber(dict(self._places), self._words)
+        return Scrubber(dict(self._places), self._words, self._safe)
 
     def request(self, request: Request) -> Request:
         """The request as it is written and matched: placeholder address, few headers, readable body."""
@@ -99,6 +109,7 @@ class Scrubber:
                 break
         uri = _ID.sub(lambda match: self._id(match.group()), uri)
         uri = _LIST.sub(lambda match: match[1] + self._listed(match[2]), uri)
+        uri = _UP_TO_NOW.sub(r"\g<1>2100-01-01T00%3A00%3A00.000Z", uri)
         uri = _STORE_CODE.sub(lambda match: self.text("code", match.group()), uri)
         request.uri = _FILTER_VALUE.sub(lambda match: self._filter_value(match.group()), uri)
         headers = {name.lower(): value for name, value in dict(request.headers).items()}
@@ -153,7 +164,7 @@ class Scrubber:
             return "1.00"
         if (name in NUMERIC and _NUMBER.fullmatch(text)) or (name == "timezone" and _ZONE.fullmatch(text)):
             return text
-        if name in SAFE and not is_free and _WORD.fullmatch(text):
+        if name in SAFE | self._safe and not is_free and _WORD.fullmatch(text):
             return text
         if name == "state" and text in TRANSACTION_STATES:
             return text
@@ -199,7 +210,7 @@ class Scrubber:
     def _form_value(self, name: str, value: str) -> str:
         if name.lower() in CREDENTIALS:
             return MASK
-        return self.text("scope", value) if name == "scope" else value
+        return self.text("scope", value) if name == "scope" else self._words.get(value, value)
 
     def _response_body(self, body: bytes) -> bytes:
         if not body:
@@ -213,6 +224,8 @@ class Scrubber:
 
 def _total_of(page: Mapping[str, Any]) -> dict[str, int]:
     """The number of all records of a list: as it is where the list holds them all, else just one that is larger."""
+    if page.keys() == {"total"} and isinstance(page["total"], int):  # Elastic Path's `results`: small lists are walked by it
+        return {"total": min(page["total"], NUMBERS["total"])}
     items, total = page.get("items"), page.get("total_count")
     if not isinstance(items, list) or not isinstance(total, int):
         return {}

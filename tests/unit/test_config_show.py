@@ -75,6 +75,8 @@ pipelines:
     require_consent: []
     lifecycle:
       order_completed: placed
+      checkout_started: cart
+      customer_updated: updated
       'off': []
       groups:
       - business_unit

@@ -305,9 +305,10 @@ def test_nothing_of_a_plan_is_overlooked() -> None:
             "since",
             "deprecated",
             "routing",
+            "template",
         },
         Property: {"name", "types", "is_required", "description", "pii", "sources", "is_constant", "constant", "join"}
-        | {"keywords", "properties", "items", "since", "deprecated"},
+        | {"keywords", "properties", "items", "since", "deprecated", "script", "is_scripted"},
         Routing: {"is_sent", "event_name", "exclude", "rename"},
     }
 

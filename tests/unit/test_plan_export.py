@@ -93,7 +93,7 @@ def test_segment_loses_no_rule_and_the_rest_is_told(default_plan: Plan) -> None:
 
     assert losses.rules() == ()
     told = said(losses, rules_only=False)
-    assert "Order Completed products[].sku" in told["where values come from (`from`, `value`, `join`)"]
+    assert "Order Completed products[].sku" in told["where values come from (`from`, `value`, `jsonata`, `join`)"]
     assert "identify email" in told["PII classes"]
     assert "what happens on a violation (`BLOCK` or `OMIT_PROPERTIES`)" in told
     assert "the plan's owner" in told

@@ -248,7 +248,7 @@ def test_every_system_keeps_the_contract(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "..", "seed", "nothing"])
 def test_a_system_that_there_is_not(name: str) -> None:
     """It is refused with the names of those there are, and a path of it is no system's."""
-    with pytest.raises(ValueError, match="commercetools, insider, magento, mparticle, segment"):
+    with pytest.raises(ValueError, match="commercetools, elasticpath, insider, magento, mparticle, segment"):
         spec_of(name)
     assert Sandbox(SandboxOptions(orders=0, sources=())).system_of(f"/{name}/x") is None
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cdi_cli.config.switches import Switches
 from cdi_cli.sources._base import SourceContext, SourceSpec
 from cdi_cli.sources.commercetools.records import DENIED_FIELDS
 from cdi_cli.sources.commercetools.settings import CommercetoolsSettings
@@ -44,4 +45,5 @@ SOURCE = SourceSpec(
     streams=STREAMS,
     denied_fields=DENIED_FIELDS,
     open_offline=_open_offline,
+    switches=Switches(customer_updated=("updated", "deleted"), deletions="deletions"),
 )

@@ -14,14 +14,11 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
 from cdi_cli.commerce import Money, subtract
+from cdi_cli.commerce.currencies import digits_of
 from cdi_cli.sources.magento.records import OrderRecord
 
 DIGITS_MAX = 6
 """Catalogue prices are kept with six decimals, those of orders with four."""
-_DIGITS = dict.fromkeys(
-    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
-) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)
-"""Currencies without the usual two decimals (ISO 4217)."""
 
 
 class Amounts(NamedTuple):
@@ -38,7 +35,7 @@ def money(amount: Decimal, currency: str) -> Money:
     """The exact amount, with at least the currency's own decimals and no more than six; raises ValueError for no number."""
     if not amount.is_finite():
         raise ValueError("Expected a finite amount")
-    digits = min(max(_DIGITS.get(currency, 2), decimals_of(amount)), DIGITS_MAX)
+    digits = min(max(digits_of(currency), decimals_of(amount)), DIGITS_MAX)
     minor = amount.scaleb(digits).quantize(Decimal(1), rounding=ROUND_HALF_EVEN)
     return Money(int(minor), currency, digits)
 

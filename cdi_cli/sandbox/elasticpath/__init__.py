@@ -1,0 +1,1 @@
+"""A simulated Elastic Path Composable Commerce store: orders, payments, customers, accounts, products."""
