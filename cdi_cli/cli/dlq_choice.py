@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
-WaitOption = Annotated[
-    str | None, typer.Option("--wait", help="Wait up to so long for another cdi to end, for example 5m", show_default=False)
-]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")]
 
 

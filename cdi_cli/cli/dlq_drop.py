@@ -8,14 +8,13 @@ import typer
 
 from cdi_cli.cli.dlq_choice import (
     Choice,
-    WaitOption,
     YesOption,
     chooses,
     counted,
     find_numbers,
     seconds_of,
 )
-from cdi_cli.cli.options import ConfigOption, JsonOption
+from cdi_cli.cli.options import ConfigOption, JsonOption, WaitOption
 
 if TYPE_CHECKING:
     from cdi_cli.state._base import Store

@@ -8,11 +8,10 @@ import typer
 
 from cdi_cli.cli.dlq_choice import (
     Choice,
-    WaitOption,
     YesOption,
     chooses,
 )
-from cdi_cli.cli.options import ConfigOption, JsonOption, LogFileOption
+from cdi_cli.cli.options import ConfigOption, JsonOption, LogFileOption, RateOption, WaitOption
 
 
 @chooses
@@ -39,10 +38,7 @@ def recheck(
 def replay(
     choice: Choice,
     config: ConfigOption = None,
-    rate: Annotated[
-        float | None,
-        typer.Option("--rate", min=0.1, max=1_000_000, help="Events per second (the destination's own)", show_default=False),
-    ] = None,
+    rate: RateOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but send, and say what would happen")] = False,
     wait: WaitOption = None,
     yes: YesOption = False,

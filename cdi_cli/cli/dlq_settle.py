@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import typer
 
-from cdi_cli.cli.dlq_choice import Choice, WaitOption, YesOption, chooses, counted, find_numbers, seconds_of
-from cdi_cli.cli.options import ConfigOption, JsonOption
+from cdi_cli.cli.dlq_choice import Choice, YesOption, chooses, counted, find_numbers, seconds_of
+from cdi_cli.cli.options import ConfigOption, JsonOption, WaitOption
 
 
 @chooses

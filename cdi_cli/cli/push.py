@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cdi_cli.cli.options import ConfigOption, JsonOption, LogFileOption, PipelineOption
+from cdi_cli.cli.options import ConfigOption, JsonOption, LogFileOption, PipelineOption, RateOption, WaitOption
 
 
 def push(
@@ -20,18 +20,12 @@ def push(
     live: Annotated[
         bool, typer.Option("--live", help="Send as news, not as history: campaigns and journeys may start")
     ] = False,
-    rate: Annotated[
-        float | None,
-        typer.Option("--rate", min=0.1, max=1_000_000, help="Events per second (the destination's own)", show_default=False),
-    ] = None,
+    rate: RateOption = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Stop after so many lines; resumable", show_default=False)
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but send and remember")] = False,
-    wait: Annotated[
-        str | None,
-        typer.Option("--wait", help="Wait up to so long for another cdi to end, for example 30s", show_default=False),
-    ] = None,
+    wait: WaitOption = None,
     as_json: JsonOption = False,
     log_file: LogFileOption = None,
 ) -> None:

@@ -123,10 +123,9 @@ async def open_pipeline(
     settings = project.settings
     chosen = settings.pipelines[pipeline]
     source_settings = settings.sources[chosen.source]
-    destination_settings = settings.destinations[destination]
     source_spec = project.source_spec(chosen.source)
     plan = project.plan(pipeline)
-    routes = plan.routes(destination, destination_settings.type)
+    routes = plan.routes(destination, settings.destinations[destination].type)
     rules = rules_of(settings, pipeline, destination, plan)
     contacts = contacts_of(settings, destination, plan)
     required = required_consent(settings, pipeline, destination)
@@ -143,7 +142,7 @@ async def open_pipeline(
     try:
         destination_spec = project.destination_spec(destination)
         target = destination_spec.open(
-            destination_settings.settings,
+            settings.destinations[destination].settings,
             DestinationContext(
                 is_backfill=is_backfill,
                 on_wait=lambda seconds: listeners[0].wait(seconds),
