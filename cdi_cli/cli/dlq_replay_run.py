@@ -14,12 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from cdi_cli.cli import output
-from cdi_cli.cli.closing import books_line, books_table, plain_table, reasons_table, report_json, say
+from cdi_cli.cli.closing import books_line, books_table, plain_table, reasons_table, report_json, say, warner
 from cdi_cli.cli.display import display, duration
 from cdi_cli.cli.dlq_choice import Choice, counted, find_numbers, seconds_of
 from cdi_cli.cli.errors import print_error
 from cdi_cli.errors import CdiError, ExitCode
 from cdi_cli.pipeline.opening import open_pipeline
+from cdi_cli.pipeline.preflight import require_names
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.pipeline.recheck import FATES, Recheck, Verdict, recheck
 from cdi_cli.pipeline.replay import ReplayRequest, run_replay
@@ -132,6 +133,7 @@ async def _replay(
     progress, talk = Progress(), output.talk()
     request = ReplayRequest(part.numbers, options.choice.words or "dead letters", options.rate, part.is_history)
     async with open_pipeline(project, part.pipeline, part.destination, is_backfill=part.is_history) as opened:
+        await require_names(project, opened, warn=warner(talk))
         say(talk, f"replaying {counted(len(part.numbers))} of {part.name}, plan {opened.plan.version}")
         with on_signals(stop), display(progress, talk):
             report, error = await run_replay(opened, store, request, progress, stop)

@@ -66,7 +66,7 @@ def _event(event: PreviewedEvent, personal: frozenset[str], *, has_data: bool) -
     fate, made = event.fate, event.event
 
     def field(leaf: Leaf) -> dict[str, Any]:
-        made_of = [{"value": probe.path, "from": event.origins.source(probe) or None} for probe in leaf.probes]
+        made_of = [{"value": probe.path, "from": event.source(probe) or None} for probe in leaf.probes]
         return {
             "path": path_of(leaf.steps),
             "value": shown(leaf, event, personal, has_data=has_data),

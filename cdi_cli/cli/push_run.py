@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from cdi_cli.cli import output
 from cdi_cli.cli.afterwards import tell
-from cdi_cli.cli.closing import books_line, books_table, reasons_table, report_json, say
+from cdi_cli.cli.closing import books_line, books_table, reasons_table, report_json, say, warner
 from cdi_cli.cli.display import display, duration
 from cdi_cli.cli.dlq_choice import seconds_of
 from cdi_cli.cli.errors import print_error
@@ -20,6 +20,7 @@ from cdi_cli.errors import CdiError, ConfigError, ExitCode, StateError
 from cdi_cli.pipeline.dry import DryDestination, DryStore
 from cdi_cli.pipeline.figures import figures_of
 from cdi_cli.pipeline.opening import open_pipeline
+from cdi_cli.pipeline.preflight import require_names
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.pipeline.push import PushRequest, run_push
 from cdi_cli.pipeline.push_lines import STDIN, EventFile, LineSource, open_events
@@ -131,6 +132,8 @@ async def _push(
             store = cast("Store", DryStore(None if isinstance(store, DryStore) else store))
             opened.destination = DryDestination(opened.destination)
             request = PushRequest(options.is_history, options.takes_now, float("inf"), options.limit)
+        else:
+            await require_names(project, opened, is_push=True, warn=warner(talk))
         with on_signals(stop), display(progress, talk):
             report, error = await run_push(opened, store, file, request, progress, stop, Hooks(on_job))
     if not options.is_json:

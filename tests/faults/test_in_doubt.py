@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -150,3 +151,36 @@ def test_a_killed_run_repeats_nothing(tmp_path: Path, at: int) -> None:
     assert os.waitstatus_to_exitcode(status) == 0
     assert max(times.values()) == 1
     assert len(times) > 100
+
+
+@pytest.mark.parametrize("rest_seconds", [0.0, 1.0], ids=["at once", "after a while"])
+def test_what_a_killed_run_sent_is_given_the_time_to_be_found(tmp_path: Path, rest_seconds: float) -> None:
+    """Looked for too early it would not be found yet, and so be sent twice: the next run waits for what is left of that."""
+    state, applied = tmp_path / "state.db", tmp_path / "applied.jsonl"
+    lag_seconds = 0.7
+
+    def work(point: Killer) -> int:
+        def apply(_number: int, events: list[bytes]) -> None:
+            with applied.open("ab") as file:
+                file.write(b"".join(event + b"\n" for event in events))
+            point()
+
+        def is_there(event_id: str) -> bool:
+            """What was applied shows in the profile some time later only."""
+            is_old = time.time() - applied.stat().st_mtime > lag_seconds
+            return is_old and any(json.loads(line)["messageId"] == event_id for line in applied.read_bytes().splitlines())
+
+        destination = FakeDestination(script=apply, confirms=is_there)
+        report, error = jobs.run(state, FakeSource(jobs.shop(20)), destination, confirm_after_seconds=1.0, **ONCE)
+        return 0 if error is None and not report.books.errors else 1
+
+    status, _ = fork(work, 1)
+    assert os.WIFSIGNALED(status)
+    time.sleep(rest_seconds)
+    started = time.monotonic()
+    status, _ = fork(work, None)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    times = Counter(json.loads(line)["messageId"] for line in applied.read_bytes().splitlines())
+    assert set(times.values()) == {1}
+    assert (time.monotonic() - started > 0.5) == (rest_seconds == 0.0)

@@ -13,6 +13,7 @@ from jobs import plan
 from plan_tools import copy_default_plan
 
 from cdi_cli.commerce import Address, Customer
+from cdi_cli.destinations.file.settings import FileSettings
 from cdi_cli.destinations.insider.settings import InsiderSettings
 from cdi_cli.destinations.mparticle.settings import MparticleSettings
 from cdi_cli.destinations.segment.settings import SegmentSettings
@@ -179,10 +180,10 @@ properties:
     assert notes == ["email left out: no e-mail address"] * 2
 
 
-@pytest.mark.parametrize("model", [SegmentSettings, MparticleSettings, InsiderSettings])
+@pytest.mark.parametrize("model", [SegmentSettings, MparticleSettings, InsiderSettings, FileSettings])
 def test_every_destination_takes_the_settings(model: Any) -> None:
     """By one name; those that join people by number get it in the one form that they take."""
     default = model.model_fields["contacts"].get_default()
 
-    assert default.phone == ("plain" if model is SegmentSettings else "normalized")
+    assert default.phone == ("normalized" if model in (MparticleSettings, InsiderSettings) else "plain")
     assert default.email == "plain"

@@ -142,7 +142,7 @@ def raise_refusal(response: Response, *, token: str) -> None:
     words = _words(response)
     if status == 401 or (status == 400 and "partner" in words.lower()):
         raise AuthError(
-            f"{what}: Insider refused the credentials ({status}{f': {words}' if words else ''})",
+            f"{what}: the credentials were refused ({status}{f': {words}' if words else ''})",
             hint=f"check `{token}` and `partner_name`, which must be in lower case",
         )
     if status == 403:

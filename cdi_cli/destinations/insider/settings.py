@@ -106,6 +106,10 @@ class InsiderSettings(ConnectorSettings):
     contacts: ContactPolicy = Field(
         ContactPolicy(phone="normalized"), description="How e-mail addresses and phone numbers are sent"
     )
+    preflight: Literal["stop", "warn"] = Field(
+        "stop",
+        description="What a run does that would send events, parameters or attributes which the panel does not know",
+    )
     require_consent: list[Text] = Field(
         default_factory=list, description="Consent categories that must all be granted, else an event is not sent here"
     )
