@@ -29,6 +29,7 @@ from cdi_cli.pipeline.stop import Stop, on_signals
 from cdi_cli.pipeline.sync import COMPACT_SECONDS_MAX
 from cdi_cli.pipeline.withheld import withheld_file
 from cdi_cli.pipeline.work import Hooks
+from cdi_cli.plan.findings import counted
 from cdi_cli.secrets import REDACTOR
 from cdi_cli.state import open_store
 
@@ -229,7 +230,7 @@ def _print_next(project: Project, options: Options, report: Report, error: CdiEr
     if not isinstance(error, StateError):
         say(talk, f"checkpoint: {project.settings.state}")
     if report.books.total("rejected"):
-        say(talk, f"{report.books.total('rejected'):,} dead letters: see `{_command(project, 'dlq list')}`")
+        say(talk, f"{counted(report.books.total('rejected'), 'dead letter')}: see `{_command(project, 'dlq list')}`")
     if report.status != "done":
         say(talk, f"resume with: {_command(project, f'backfill --pipeline {options.pipeline} --resume')}")
 

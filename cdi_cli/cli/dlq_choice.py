@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import typer
@@ -128,6 +128,15 @@ def find_numbers(store: Store | None, choice: Choice) -> list[int]:
             f"there is no dead letter {unknown[0]}", hint="`cdi dlq list` shows their numbers; what was delivered has left"
         )
     return store.letter_numbers(choice.filter(), limit=choice.limit) if store else []
+
+
+def in_doubt_unnamed(store: Store | None, choice: Choice) -> set[int]:
+    """Those among the chosen dead letters whose events may have arrived, where neither number nor reason names them."""
+    from cdi_cli.state._base import IN_DOUBT
+
+    if choice.named or choice.reason is not None:
+        return set()
+    return set(find_numbers(store, replace(choice, reason=IN_DOUBT, limit=None)))
 
 
 def require_choice(choice: Choice) -> None:

@@ -50,6 +50,8 @@ def replay(
     What is delivered leaves the queue at once; what is rejected again stays, with its new reason. Ends with 0 when all have
     left the queue, 1 when some stay. A replay that was stopped needs no resuming: run it again.
 
+    What is in doubt, see `cdi dlq settle`, is only sent where its number or `--reason in_doubt` names it.
+
     Example: cdi dlq replay --reason plan_violation --since yesterday
     """
     from cdi_cli.cli.dlq_replay_run import Options, run_recheck, run_replays

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from cdi_cli.cli.ledger_report import line_words, why_text
 from cdi_cli.cli.output import plain
-from cdi_cli.cli.preview_json import shown
+from cdi_cli.cli.preview_json import shown, shown_id
 from cdi_cli.pipeline.ledger_view import Line
 from cdi_cli.pipeline.preview import Preview, PreviewedEvent, decoded
 from cdi_cli.pipeline.preview_lineage import Leaf, Traced, path_of
@@ -151,7 +151,7 @@ def _event(event: PreviewedEvent, preview: Preview, width: int, style: Style) ->
     made = event.event
     yield [(event.name, HEAD), (f"  {event.kind}, {made.at}" if made is not None else "", DIM)]
     if made is not None:
-        yield [(f"  {made.id}", DIM)]
+        yield [(f"  {shown_id(made.id, preview.personal, has_data=style.has_data)}", DIM)]
     for traced in event.lineage.requests:
         method = f"{traced.draft.method} " if traced.draft.method else ""
         yield [(f"  {method}{traced.draft.url}", ""), (f"  {len(traced.draft.body):,} bytes", DIM)]

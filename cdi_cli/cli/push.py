@@ -32,8 +32,9 @@ def push(
     """Send ready-made events (Segment's spec, one JSON message a line) through plan, consent, routing and delivery.
 
     For exports of a storefront, archives of other tools, and files of the `file` destination. An event is known by its
-    messageId: a file that is pushed twice sends nothing twice. Run the same command again to resume. The pipeline's source
-    is not asked. Events go out as history, like those of a backfill, unless --live is given.
+    messageId, within the hour of its timestamp: a file that is pushed twice sends nothing twice. What backfills and syncs
+    sent is not known to a push, nor the other way round. Run the same command again to resume. The pipeline's source is not
+    asked. Events go out as history, like those of a backfill, unless --live is given.
 
     Example: cdi push events.jsonl.gz --destination segment --dry-run
     """

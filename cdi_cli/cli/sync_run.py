@@ -28,6 +28,7 @@ from cdi_cli.pipeline.stop import Stop, on_signals
 from cdi_cli.pipeline.sync import COMPACT_SECONDS_MAX, SyncRequest, run_sync
 from cdi_cli.pipeline.withheld import withheld_file
 from cdi_cli.pipeline.work import Hooks
+from cdi_cli.plan.findings import counted
 from cdi_cli.secrets import REDACTOR
 from cdi_cli.state import open_store
 
@@ -184,7 +185,7 @@ def _print(project: Project, options: Options, outcomes: list[Outcome]) -> None:
                 say(talk, f"{one.name} stopped:")
             print_error(one.error, talk)
     if rejected := sum(one.report.books.total("rejected") for one in outcomes if one.report is not None):
-        say(talk, f"{rejected:,} new dead letters: see `{output.command()} dlq list{project.config_flag}`")
+        say(talk, f"{counted(rejected, 'new dead letter')}: see `{output.command()} dlq list{project.config_flag}`")
 
 
 def _json(one: Outcome) -> dict[str, Any]:

@@ -195,8 +195,9 @@ class Destination(Protocol):
     async def confirm(self, events: Sequence[Event]) -> list[bool | None]:
         """Whether each event is there, by reading it back: True, False, or None where that cannot be told.
 
-        Asked of a destination that is not idempotent, about events of which it is unknown whether they arrived. An
-        idempotent one answers None. Raises what `send` raises.
+        Asked of a destination that is not idempotent, about events of which it is unknown whether they arrived, each as
+        `encode` would be given it now: what is there may be an earlier form of it, of which None is said, for what is False
+        is sent again. An idempotent one answers None. Raises what `send` raises.
         """
         ...
 

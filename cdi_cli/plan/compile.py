@@ -27,7 +27,8 @@ class EventRule:
     """One event of the plan, compiled.
 
     `map(occurrence, raw)` gives its properties (never raises; what is missing is left out), `check(properties)` what
-    breaks the plan. `on_unplanned` is the policy for properties that the plan does not name. `pii`: class by property path
+    breaks the plan. `on_unplanned` is the policy for properties that the plan does not name; `is_open`: they may be sent.
+    `pii`: class by property path
     (`address.city`, `products[].sku`), only where the plan gives one. `source` is the text of `map`, for people.
     """
 
@@ -36,6 +37,7 @@ class EventRule:
     kind: str
     on_violation: OnViolation
     on_unplanned: OnViolation
+    is_open: bool
     map: Callable[[Occurrence, bytes], dict[str, Any]]
     check: Callable[[dict[str, Any]], tuple[Violation, ...]]
     pii: dict[str, Pii]
@@ -102,12 +104,14 @@ def _compile(event: PlannedEvent, plan: Plan) -> EventRule:
         "table": _table,
     }
     exec(compile(source, f"<mapping of {event.name!r}>", "exec"), namespace)  # noqa: S102 - see generate.py for what enters
+    on_unplanned = next((known for known in ON_VIOLATION if known == plan.unplanned_properties), event.on_violation)
     return EventRule(
         name=event.name,
         type=event.type,
         kind=event.trigger,
         on_violation=event.on_violation,
-        on_unplanned=next((known for known in ON_VIOLATION if known == plan.unplanned_properties), event.on_violation),
+        on_unplanned=on_unplanned,
+        is_open=plan.allows_unplanned or on_unplanned == "warn",
         map=namespace["map_properties"],
         check=Checker(event, allows_unplanned=plan.allows_unplanned),
         pii={path: each.pii for path, each in event.walk() if each.pii is not None},

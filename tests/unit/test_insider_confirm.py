@@ -110,6 +110,22 @@ async def test_an_order_of_which_some_lines_are_there_cannot_be_told(sandbox: Sa
     assert await confirmed(sandbox, [part], [whole]) == [None]
 
 
+@pytest.mark.parametrize("event_id_param", ["cdi_event_id", None])
+async def test_an_order_that_has_changed_since_it_was_sent_cannot_be_told(
+    sandbox: SandboxThread, event_id_param: str | None
+) -> None:
+    """What is there differs from what would be sent now, but is the same order: sending it again would double the sale."""
+    before, other = event(1), event(1, id="cdi:other", properties=ORDER | {"order_id": "ORD-9"})
+    after = event(1, properties=ORDER | {"payment_method": "invoice", "coupon": "JUNE"})
+
+    assert await confirmed(sandbox, [before], [after, other], event_id_param=event_id_param) == [None, False]
+
+
+async def test_a_refund_that_has_changed_since_it_was_sent_cannot_be_told(sandbox: SandboxThread) -> None:
+    """The id of the event tells that it is the same, whatever else is another now."""
+    assert await confirmed(sandbox, [refund(1)], [refund(1, is_full_refund=True)]) == [None]
+
+
 async def test_what_nobody_defined_decides_nothing(sandbox: SandboxThread) -> None:
     """Without its parameters a refund is a name and a time, which is not enough; an order still has number and product."""
     panel = sandbox.insider.panel

@@ -130,6 +130,14 @@ class InsiderSettings(ConnectorSettings):
             raise ValueError(msg)
         return value.rstrip("/")
 
+    @field_validator("attributes")
+    @classmethod
+    def _check_attributes(cls, value: dict[str, str | None]) -> dict[str, str | None]:
+        if "gdpr_optin" in value.values():
+            msg = "`gdpr_optin` comes from `consent` only: a trait that is false is no objection to all processing"
+            raise ValueError(msg)
+        return value
+
     @model_validator(mode="after")
     def _check_consent(self) -> InsiderSettings:
         optins = [optin for targets in self.consent.values() for optin in targets]
