@@ -3,7 +3,7 @@
 
 SHELL = /bin/sh
 .NOTPARALLEL:
-.PHONY: help demo test crash soak lint format types bench record docs lock wheel clean
+.PHONY: help demo test crash soak proof lint format types bench record docs lock wheel clean
 
 VENV = .venv
 PYTHON = $(VENV)/bin/python
@@ -21,7 +21,7 @@ $(READY): pyproject.toml requirements.lock scripts/setup scripts/find-python
 demo: $(READY) ## backfill 5,000 orders from the sandbox, with nothing to configure
 	@$(PYTHON) -m cdi_cli demo $(ARGS)
 
-test: $(READY) ## all tests but the full kill sweep and the soak (WORKERS=n: in n processes)
+test: $(READY) ## all tests but the full kill sweep, the soak and the proof (WORKERS=n: in n processes)
 	@$(PYTHON) -m pytest -n "$(WORKERS)" $(ARGS)
 
 crash: $(READY) ## kill -9 at every settle and send of a small job, and count what was lost
@@ -29,6 +29,9 @@ crash: $(READY) ## kill -9 at every settle and send of a small job, and count wh
 
 soak: $(READY) ## ten minutes of a simulated life of syncs, kills, faults and overlaps (CDI_SEED=n lives it again)
 	@CDI_SOAK_FIGURES="$${CDI_SOAK_FIGURES:-RELIABILITY.md}" $(PYTHON) -m pytest tests/soak -m soak -s -q -p no:randomly $(ARGS)
+
+proof: $(READY) ## 5,000 orders into Segment, mParticle and Insider, also among kills and faults, and read back (CDI_SEED=n)
+	@$(PYTHON) -m pytest tests/proof -m proof -s -q -p no:randomly $(ARGS)
 
 lint: $(READY) ## ruff: rules and format
 	@$(PYTHON) -m ruff check .

@@ -80,12 +80,12 @@ def letters(state: Path) -> list[StoredDeadLetter]:
         return sorted(store.dead_letters(limit=100_000), key=lambda stored: stored.id)
 
 
-def refuse(state: Path, source: FakeSource, wanted: Callable[[str], bool]) -> FakeDestination:
+def refuse(state: Path, source: FakeSource, wanted: Callable[[str], bool], **changes: Any) -> FakeDestination:
     """Backfill into a destination that takes no event with a wanted id; returns it, with what it took."""
     taken = FakeDestination()
     run(state.with_name("trial.db"), source, taken)
     destination = FakeDestination(refused=frozenset(each for each in taken.ids if wanted(each)))
-    report, error = run(state, source, destination, breaker=PATIENT)
+    report, error = run(state, source, destination, breaker=PATIENT, **changes)
     assert (error, report.books.errors) == (None, ())
     assert report.books.total("rejected") == len(destination.refused) > 0
     return destination

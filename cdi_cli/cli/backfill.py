@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cdi_cli.cli.options import ConfigOption, JsonOption, LogFileOption, PipelineOption, WithheldOption
+from cdi_cli.cli.options import ConfigOption, JsonOption, LogFileOption, PipelineOption, RateOption, WithheldOption
 
 if TYPE_CHECKING:
     pass
@@ -38,10 +38,7 @@ def backfill(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, max=64, help="Partitions read at the same time", show_default=False)
     ] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option("--rate", min=0.1, max=1_000_000, help="Events per second (the destination's own)", show_default=False),
-    ] = None,
+    rate: RateOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished backfill")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Drop the unfinished backfill and begin anew")] = False,
     withheld: WithheldOption = None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from cdi_cli.cli import output
 from cdi_cli.cli.afterwards import tell
-from cdi_cli.cli.closing import print_report, report_json, say
+from cdi_cli.cli.closing import print_report, report_json, say, warner
 from cdi_cli.cli.display import display, duration
 from cdi_cli.cli.errors import print_error
 from cdi_cli.cli.when import parse_when, parse_zone
@@ -22,12 +22,14 @@ from cdi_cli.pipeline.backfill import Request, run_backfill
 from cdi_cli.pipeline.dry import DryDestination, DryStore, UserCounter
 from cdi_cli.pipeline.figures import figures_of
 from cdi_cli.pipeline.opening import Opened, open_pipeline
+from cdi_cli.pipeline.preflight import require_names
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.pipeline.report import Report, exit_code
 from cdi_cli.pipeline.stop import Stop, on_signals
 from cdi_cli.pipeline.sync import COMPACT_SECONDS_MAX
 from cdi_cli.pipeline.withheld import withheld_file
 from cdi_cli.pipeline.work import Hooks
+from cdi_cli.plan.findings import counted
 from cdi_cli.secrets import REDACTOR
 from cdi_cli.state import open_store
 
@@ -175,6 +177,8 @@ async def _backfill(
             store = cast("Store", DryStore(None if isinstance(store, DryStore) else store))
             opened.destination = DryDestination(opened.destination)
             request = replace(request, rate=float("inf"), mode="auto")
+        else:
+            await require_names(project, opened, is_backfill=True, warn=warner(talk))
         with listing as on_withheld, on_signals(stop), display(progress, talk):
             hooks = Hooks(on_job, users.see if options.is_dry else (lambda _items: None), on_withheld)
             report, error = await run_backfill(opened, store, request, progress, stop, hooks)
@@ -226,7 +230,7 @@ def _print_next(project: Project, options: Options, report: Report, error: CdiEr
     if not isinstance(error, StateError):
         say(talk, f"checkpoint: {project.settings.state}")
     if report.books.total("rejected"):
-        say(talk, f"{report.books.total('rejected'):,} dead letters: see `{_command(project, 'dlq list')}`")
+        say(talk, f"{counted(report.books.total('rejected'), 'dead letter')}: see `{_command(project, 'dlq list')}`")
     if report.status != "done":
         say(talk, f"resume with: {_command(project, f'backfill --pipeline {options.pipeline} --resume')}")
 

@@ -19,7 +19,8 @@ NAME_COLUMNS_MAX = 34
 def check(config: ConfigOption = None, pipeline: PipelineOption = None, as_json: JsonOption = False) -> None:
     """Test settings, plan, secrets, credentials, permissions, clocks, reachability and the checkpoint file.
 
-    Sends no event and changes nothing. Ends with 0 when all is well, 2 when settings, plan or a secret are wrong, 3 when the
+    Sends no event and changes nothing. Also asks destinations that drop unknown names, whether they know those of the plan.
+    Ends with 0 when all is well, 2 when settings, plan or a secret are wrong, 3 when the
     other side or the checkpoint file is the trouble.
 
     Example: cdi check --pipeline main

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rich import box
@@ -9,7 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from cdi_cli.cli.display import duration
+from cdi_cli.cli.output import plain
 from cdi_cli.pipeline.report import Books, Report
+from cdi_cli.secrets import REDACTOR
 
 COLUMNS = ("delivered", "filtered", "rejected", "duplicate", "pending")
 WORDS = {
@@ -126,3 +129,8 @@ def report_json(report: Report, **more: Any) -> dict[str, Any]:
 def say(console: Console, text: str) -> None:
     """One line of plain text, never cut, never read as markup."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def warner(console: Console) -> Callable[[str], None]:
+    """What says a warning there, without secrets and control characters."""
+    return lambda text: say(console, plain(REDACTOR(text)))

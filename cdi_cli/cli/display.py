@@ -38,6 +38,8 @@ def tail(progress: RunProgress, elapsed_seconds: float) -> str:
         parts.append(f"{duration(left)} left")
     if progress.retries:
         parts.append(f"{progress.retries} retries")
+    if (pause := progress.looks_from - time.monotonic()) > 0:
+        parts.append(f"looks in {duration(pause)} for what may have arrived")
     return "  ".join(parts)
 
 

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from cdi_cli.cli.dlq_choice import (
     Choice,
-    DestinationOption,
-    EntityOption,
-    EventOption,
-    LimitOption,
-    NumbersArgument,
-    PipelineOption,
-    ReasonOption,
-    RunOption,
-    SinceOption,
-    StreamOption,
-    UntilOption,
+    chooses,
     find_numbers,
     require_choice,
 )
@@ -28,19 +19,10 @@ SHOWN_MAX = 20
 """How many dead letters are listed or shown where nobody says otherwise."""
 
 
+@chooses
 def list_(
-    numbers: NumbersArgument = None,
+    choice: Choice,
     config: ConfigOption = None,
-    reason: ReasonOption = None,
-    event: EventOption = None,
-    stream: StreamOption = None,
-    destination: DestinationOption = None,
-    pipeline: PipelineOption = None,
-    entity: EntityOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    run: RunOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many, newest first")] = SHOWN_MAX,
     in_doubt: Annotated[bool, typer.Option("--in-doubt", help="Only what may have arrived: see `cdi dlq settle`")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -54,12 +36,10 @@ def list_(
     from cdi_cli.cli.state_file import open_reader
     from cdi_cli.state._base import IN_DOUBT
 
-    named = tuple(numbers or ())
-    reason = IN_DOUBT if in_doubt else reason
-    choice = Choice(named, reason, event, stream, destination, pipeline, entity, since, until, run, limit)
+    choice = replace(choice, reason=IN_DOUBT) if in_doubt else choice
     with open_reader(config) as store:
         find_numbers(store, choice)
-        letters = store.dead_letters(choice.filter(), limit=limit) if store else []
+        letters = store.dead_letters(choice.filter(), limit=choice.limit or SHOWN_MAX) if store else []
         totals = store.dead_letter_reasons(choice.filter()) if store else {}
         is_empty = not totals and (store is None or not store.dead_letter_reasons())
     if as_json:
@@ -77,19 +57,10 @@ def list_(
     say(talk, f"hint: `cdi dlq explain {letters[0].id}` explains one")
 
 
+@chooses
 def show(
-    numbers: NumbersArgument = None,
+    choice: Choice,
     config: ConfigOption = None,
-    reason: ReasonOption = None,
-    event: EventOption = None,
-    stream: StreamOption = None,
-    destination: DestinationOption = None,
-    pipeline: PipelineOption = None,
-    entity: EntityOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    run: RunOption = None,
-    limit: LimitOption = None,
     payload: Annotated[bool, typer.Option("--payload", help="Also print the event and the record (personal data)")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -102,16 +73,14 @@ def show(
     from cdi_cli.cli.dlq_letters import describe, letter_json
     from cdi_cli.cli.state_file import open_reader
 
-    named = tuple(numbers or ())
-    choice = Choice(named, reason, event, stream, destination, pipeline, entity, since, until, run, limit)
     require_choice(choice)
     with open_reader(config) as store:
         find_numbers(store, choice)
-        at_most = limit or max(SHOWN_MAX, len(named))
+        at_most = choice.limit or max(SHOWN_MAX, len(choice.named))
         letters = store.dead_letters(choice.filter(), limit=at_most) if store else []
     if as_json:
         shown = [letter_json(stored, has_payload=payload) for stored in letters]
-        output.print_json(shown[0] if len(named) == 1 and shown else shown)
+        output.print_json(shown[0] if len(choice.named) == 1 and shown else shown)
         return
     data = output.data()
     if not letters:

@@ -2,59 +2,61 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
 if TYPE_CHECKING:
     from cdi_cli.state._base import LetterFilter, Store
 
-NumbersArgument = Annotated[
-    list[int] | None, typer.Argument(help="Numbers of dead letters, from `cdi dlq list`", show_default=False)
-]
-ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only this reason", show_default=False)]
-EventOption = Annotated[str | None, typer.Option("--event", help="Only this event", show_default=False)]
-StreamOption = Annotated[str | None, typer.Option("--stream", "-s", help="Only this stream", show_default=False)]
-DestinationOption = Annotated[
-    str | None, typer.Option("--destination", "-d", help="Only this destination", show_default=False)
-]
-PipelineOption = Annotated[str | None, typer.Option("--pipeline", "-p", help="Only this pipeline", show_default=False)]
-EntityOption = Annotated[
-    str | None, typer.Option("--entity", help="Only this order, customer or cart, by its id", show_default=False)
-]
-SinceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--since", help="Only what failed last at or after this: 2026-01-31, 12h, yesterday (UTC)", show_default=False
-    ),
-]
-UntilOption = Annotated[
-    str | None, typer.Option("--until", help="Only what failed last before this (UTC)", show_default=False)
-]
-RunOption = Annotated[int | None, typer.Option("--run", help="Only what this run left, see `cdi runs`", show_default=False)]
-LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many, newest first", show_default=False)]
-WaitOption = Annotated[
-    str | None, typer.Option("--wait", help="Wait up to so long for another cdi to end, for example 5m", show_default=False)
-]
+P = ParamSpec("P")
+
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The dead letters that the command line names, as it was typed; all of them where it names none."""
+    """The dead letters that the command line names, as it was typed; all of them where it names none.
 
-    numbers: tuple[int, ...] = ()
-    reason: str | None = None
-    event: str | None = None
-    stream: str | None = None
-    destination: str | None = None
-    pipeline: str | None = None
-    entity: str | None = None
-    since: str | None = None
-    until: str | None = None
-    run: int | None = None
-    limit: int | None = None
+    Its fields are the options that all of `cdi dlq` share, see `chooses`.
+    """
+
+    numbers: Annotated[
+        list[int] | None, typer.Argument(help="Numbers of dead letters, from `cdi dlq list`", show_default=False)
+    ] = None
+    reason: Annotated[str | None, typer.Option("--reason", help="Only this reason", show_default=False)] = None
+    event: Annotated[str | None, typer.Option("--event", help="Only this event", show_default=False)] = None
+    stream: Annotated[str | None, typer.Option("--stream", "-s", help="Only this stream", show_default=False)] = None
+    destination: Annotated[
+        str | None, typer.Option("--destination", "-d", help="Only this destination", show_default=False)
+    ] = None
+    pipeline: Annotated[str | None, typer.Option("--pipeline", "-p", help="Only this pipeline", show_default=False)] = None
+    entity: Annotated[
+        str | None, typer.Option("--entity", help="Only this order, customer or cart, by its id", show_default=False)
+    ] = None
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", help="Only what failed last at or after this: 2026-01-31, 12h, yesterday (UTC)", show_default=False
+        ),
+    ] = None
+    until: Annotated[
+        str | None, typer.Option("--until", help="Only what failed last before this (UTC)", show_default=False)
+    ] = None
+    run: Annotated[int | None, typer.Option("--run", help="Only what this run left, see `cdi runs`", show_default=False)] = (
+        None
+    )
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="At most so many, newest first", show_default=False)
+    ] = None
+
+    @property
+    def named(self) -> tuple[int, ...]:
+        """The numbers that stand on the command line."""
+        return tuple(self.numbers or ())
 
     @property
     def is_everything(self) -> bool:
@@ -89,8 +91,29 @@ class Choice:
             run_id=self.run,
             since=instant(self.since, "--since"),
             until=instant(self.until, "--until"),
-            numbers=self.numbers or None,
+            numbers=self.named or None,
         )
+
+
+def chooses(command: Callable[Concatenate[Choice, P], None]) -> Callable[..., None]:
+    """A command whose first parameter is a choice, as Typer wants it: with an option for each field of `Choice` instead.
+
+    Its own parameters without a default come first, those with one after the shared ones.
+    """
+    names = [each.name for each in fields(Choice)]
+
+    def chosen(**given: Any) -> None:
+        command(Choice(**{name: given.pop(name) for name in names}), **given)  # type: ignore[call-arg]
+
+    own = [*inspect.signature(command, eval_str=True).parameters.values()][1:]
+    required = [each for each in own if each.default is each.empty]
+    shared = inspect.signature(Choice, eval_str=True).parameters.values()
+    ordered = [*required, *shared, *(each for each in own if each not in required)]
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in ordered]
+    chosen.__doc__, chosen.__name__, chosen.__module__ = command.__doc__, command.__name__, command.__module__
+    chosen.__annotations__ = {each.name: each.annotation for each in parameters}
+    vars(chosen)["__signature__"] = inspect.Signature(parameters)
+    return chosen
 
 
 def find_numbers(store: Store | None, choice: Choice) -> list[int]:
@@ -98,12 +121,22 @@ def find_numbers(store: Store | None, choice: Choice) -> list[int]:
     from cdi_cli.errors import ConfigError
     from cdi_cli.state._base import LetterFilter
 
-    known = set(store.letter_numbers(LetterFilter(numbers=choice.numbers))) if store and choice.numbers else set()
-    if unknown := [number for number in choice.numbers if number not in known]:
+    named = choice.named
+    known = set(store.letter_numbers(LetterFilter(numbers=named))) if store and named else set()
+    if unknown := [number for number in named if number not in known]:
         raise ConfigError(
             f"there is no dead letter {unknown[0]}", hint="`cdi dlq list` shows their numbers; what was delivered has left"
         )
     return store.letter_numbers(choice.filter(), limit=choice.limit) if store else []
+
+
+def in_doubt_unnamed(store: Store | None, choice: Choice) -> set[int]:
+    """Those among the chosen dead letters whose events may have arrived, where neither number nor reason names them."""
+    from cdi_cli.state._base import IN_DOUBT
+
+    if choice.named or choice.reason is not None:
+        return set()
+    return set(find_numbers(store, replace(choice, reason=IN_DOUBT, limit=None)))
 
 
 def require_choice(choice: Choice) -> None:

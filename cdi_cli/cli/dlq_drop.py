@@ -8,24 +8,13 @@ import typer
 
 from cdi_cli.cli.dlq_choice import (
     Choice,
-    DestinationOption,
-    EntityOption,
-    EventOption,
-    LimitOption,
-    NumbersArgument,
-    PipelineOption,
-    ReasonOption,
-    RunOption,
-    SinceOption,
-    StreamOption,
-    UntilOption,
-    WaitOption,
     YesOption,
+    chooses,
     counted,
     find_numbers,
     seconds_of,
 )
-from cdi_cli.cli.options import ConfigOption, JsonOption
+from cdi_cli.cli.options import ConfigOption, JsonOption, WaitOption
 
 if TYPE_CHECKING:
     from cdi_cli.state._base import Store
@@ -34,19 +23,10 @@ CHUNK_NUMBERS = 1_000
 """Numbers that one question to the checkpoint file names."""
 
 
+@chooses
 def drop(
-    numbers: NumbersArgument = None,
+    choice: Choice,
     config: ConfigOption = None,
-    reason: ReasonOption = None,
-    event: EventOption = None,
-    stream: StreamOption = None,
-    destination: DestinationOption = None,
-    pipeline: PipelineOption = None,
-    entity: EntityOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    run: RunOption = None,
-    limit: LimitOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Drop all dead letters, where no filter is given")] = False,
     wait: WaitOption = None,
     yes: YesOption = False,
@@ -65,8 +45,6 @@ def drop(
     from cdi_cli.errors import ConfigError
     from cdi_cli.state import open_store
 
-    named = tuple(numbers or ())
-    choice = Choice(named, reason, event, stream, destination, pipeline, entity, since, until, run, limit)
     if choice.is_everything and not everything:
         raise ConfigError("no dead letter is named", hint="give numbers or a filter, or `--all` to drop every dead letter")
     path = open_project(config).settings.state

@@ -8,17 +8,7 @@ import typer
 
 from cdi_cli.cli.dlq_choice import (
     Choice,
-    DestinationOption,
-    EntityOption,
-    EventOption,
-    LimitOption,
-    NumbersArgument,
-    PipelineOption,
-    ReasonOption,
-    RunOption,
-    SinceOption,
-    StreamOption,
-    UntilOption,
+    chooses,
     find_numbers,
     require_choice,
 )
@@ -31,19 +21,10 @@ if TYPE_CHECKING:
 EXPLAINED_MAX = 20
 
 
+@chooses
 def explain(
-    numbers: NumbersArgument = None,
+    choice: Choice,
     config: ConfigOption = None,
-    reason: ReasonOption = None,
-    event: EventOption = None,
-    stream: StreamOption = None,
-    destination: DestinationOption = None,
-    pipeline: PipelineOption = None,
-    entity: EntityOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    run: RunOption = None,
-    limit: LimitOption = None,
     show_data: Annotated[bool, typer.Option("--show-data", help="Also show values that are personal data")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,17 +42,17 @@ def explain(
     from cdi_cli.cli.state_file import open_reader
     from cdi_cli.pipeline.explain import explain as explain_letter
 
-    named = tuple(numbers or ())
-    choice = Choice(named, reason, event, stream, destination, pipeline, entity, since, until, run, limit)
     require_choice(choice)
     project = open_project(config)
     with open_reader(config) as store:
         find_numbers(store, choice)
-        letters = store.dead_letters(choice.filter(), limit=limit or max(EXPLAINED_MAX, len(named))) if store else []
+        letters = (
+            store.dead_letters(choice.filter(), limit=choice.limit or max(EXPLAINED_MAX, len(choice.named))) if store else []
+        )
     explained = [asyncio.run(explain_letter(project, stored)) for stored in letters]
     if as_json:
         shown = [_json(each, has_data=show_data) for each in explained]
-        output.print_json(shown[0] if len(named) == 1 and shown else shown)
+        output.print_json(shown[0] if len(choice.named) == 1 and shown else shown)
         return
     data = output.data()
     if not explained:

@@ -9,17 +9,7 @@ import typer
 
 from cdi_cli.cli.dlq_choice import (
     Choice,
-    DestinationOption,
-    EntityOption,
-    EventOption,
-    LimitOption,
-    NumbersArgument,
-    PipelineOption,
-    ReasonOption,
-    RunOption,
-    SinceOption,
-    StreamOption,
-    UntilOption,
+    chooses,
     counted,
     find_numbers,
 )
@@ -37,20 +27,11 @@ class Format(StrEnum):
     csv = "csv"
 
 
+@chooses
 def export(
+    choice: Choice,
     file: Annotated[str, typer.Argument(help="File to write, or `-` for standard output")],
-    numbers: NumbersArgument = None,
     config: ConfigOption = None,
-    reason: ReasonOption = None,
-    event: EventOption = None,
-    stream: StreamOption = None,
-    destination: DestinationOption = None,
-    pipeline: PipelineOption = None,
-    entity: EntityOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    run: RunOption = None,
-    limit: LimitOption = None,
     form: Annotated[Format, typer.Option("--format", help="How they are written")] = Format.jsonl,
     redact: Annotated[bool, typer.Option("--redact", help="Leave out records and whatever is personal data")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file where it exists")] = False,
@@ -71,8 +52,6 @@ def export(
     from cdi_cli.pipeline.letter_export import csv_lines, json_lines, redactor, rows
     from cdi_cli.plan import load_plan
 
-    named = tuple(numbers or ())
-    choice = Choice(named, reason, event, stream, destination, pipeline, entity, since, until, run, limit)
     project = open_project(config)
     with open_reader(config) as store:
         chosen = find_numbers(store, choice)

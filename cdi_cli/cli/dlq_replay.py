@@ -8,36 +8,16 @@ import typer
 
 from cdi_cli.cli.dlq_choice import (
     Choice,
-    DestinationOption,
-    EntityOption,
-    EventOption,
-    LimitOption,
-    NumbersArgument,
-    PipelineOption,
-    ReasonOption,
-    RunOption,
-    SinceOption,
-    StreamOption,
-    UntilOption,
-    WaitOption,
     YesOption,
+    chooses,
 )
-from cdi_cli.cli.options import ConfigOption, JsonOption, LogFileOption
+from cdi_cli.cli.options import ConfigOption, JsonOption, LogFileOption, RateOption, WaitOption
 
 
+@chooses
 def recheck(
-    numbers: NumbersArgument = None,
+    choice: Choice,
     config: ConfigOption = None,
-    reason: ReasonOption = None,
-    event: EventOption = None,
-    stream: StreamOption = None,
-    destination: DestinationOption = None,
-    pipeline: PipelineOption = None,
-    entity: EntityOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    run: RunOption = None,
-    limit: LimitOption = None,
     as_json: JsonOption = False,
     log_file: LogFileOption = None,
 ) -> None:
@@ -50,29 +30,15 @@ def recheck(
     from cdi_cli.cli.dlq_replay_run import Options, run_recheck
     from cdi_cli.cli.options import open_project
 
-    named = tuple(numbers or ())
-    choice = Choice(named, reason, event, stream, destination, pipeline, entity, since, until, run, limit)
     options = Options(choice, is_dry=True, is_json=as_json)
     raise typer.Exit(run_recheck(open_project(config, log_file=log_file), options))
 
 
+@chooses
 def replay(
-    numbers: NumbersArgument = None,
+    choice: Choice,
     config: ConfigOption = None,
-    reason: ReasonOption = None,
-    event: EventOption = None,
-    stream: StreamOption = None,
-    destination: DestinationOption = None,
-    pipeline: PipelineOption = None,
-    entity: EntityOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    run: RunOption = None,
-    limit: LimitOption = None,
-    rate: Annotated[
-        float | None,
-        typer.Option("--rate", min=0.1, max=1_000_000, help="Events per second (the destination's own)", show_default=False),
-    ] = None,
+    rate: RateOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but send, and say what would happen")] = False,
     wait: WaitOption = None,
     yes: YesOption = False,
@@ -84,13 +50,13 @@ def replay(
     What is delivered leaves the queue at once; what is rejected again stays, with its new reason. Ends with 0 when all have
     left the queue, 1 when some stay. A replay that was stopped needs no resuming: run it again.
 
+    What is in doubt, see `cdi dlq settle`, is only sent where its number or `--reason in_doubt` names it.
+
     Example: cdi dlq replay --reason plan_violation --since yesterday
     """
     from cdi_cli.cli.dlq_replay_run import Options, run_recheck, run_replays
     from cdi_cli.cli.options import open_project
 
-    named = tuple(numbers or ())
-    choice = Choice(named, reason, event, stream, destination, pipeline, entity, since, until, run, limit)
     options = Options(choice, rate=rate, is_dry=dry_run, is_sure=yes, is_json=as_json, wait=wait)
     project = open_project(config, log_file=log_file)
     raise typer.Exit(run_recheck(project, options) if dry_run else run_replays(project, options))

@@ -14,12 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from cdi_cli.cli import output
-from cdi_cli.cli.closing import books_line, books_table, plain_table, reasons_table, report_json, say
+from cdi_cli.cli.closing import books_line, books_table, plain_table, reasons_table, report_json, say, warner
 from cdi_cli.cli.display import display, duration
-from cdi_cli.cli.dlq_choice import Choice, counted, find_numbers, seconds_of
+from cdi_cli.cli.dlq_choice import Choice, counted, find_numbers, in_doubt_unnamed, seconds_of
 from cdi_cli.cli.errors import print_error
 from cdi_cli.errors import CdiError, ExitCode
 from cdi_cli.pipeline.opening import open_pipeline
+from cdi_cli.pipeline.preflight import require_names
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.pipeline.recheck import FATES, Recheck, Verdict, recheck
 from cdi_cli.pipeline.replay import ReplayRequest, run_replay
@@ -71,9 +72,9 @@ def _opened(project: Project, *, is_dry: bool, wait: str | None = None) -> Itera
 def run_recheck(project: Project, options: Options) -> ExitCode:
     """Judge the chosen dead letters; returns the exit code, having printed everything."""
     with _opened(project, is_dry=True) as store:
-        numbers = find_numbers(store, options.choice)
+        numbers, held = _decided(store, options.choice)
         if store is None or not numbers:
-            return _nothing(options)
+            return _nothing(options, held)
         parts = parts_of(project.settings, store, numbers)
         found = [asyncio.run(_recheck(project, store, part)) for part in parts if part.is_known]
     strangers = [part for part in parts if not part.is_known]
@@ -84,9 +85,9 @@ def run_recheck(project: Project, options: Options) -> ExitCode:
             _print_recheck(each)
     for each in found:
         _tell(each.problems)
-    _tell(_strange(strangers))
+    _tell([*_strange(strangers), *_undecided(held)])
     is_failing = any(each.fates()["fails"] or each.left_out for each in found)
-    return ExitCode.DEAD_LETTERS if is_failing or strangers else ExitCode.OK
+    return ExitCode.DEAD_LETTERS if is_failing or strangers or held else ExitCode.OK
 
 
 async def _recheck(project: Project, store: Store, part: Part) -> Recheck:
@@ -97,9 +98,9 @@ async def _recheck(project: Project, store: Store, part: Part) -> Recheck:
 def run_replays(project: Project, options: Options) -> ExitCode:
     """Replay the chosen dead letters; returns the exit code, having printed everything."""
     with _opened(project, is_dry=False, wait=options.wait) as store:
-        numbers = find_numbers(store, options.choice)
+        numbers, held = _decided(store, options.choice)
         if store is None or not numbers:
-            return _nothing(options)
+            return _nothing(options, held)
         if not _is_wanted(options, len(numbers)):
             say(output.talk(), "nothing was sent")
             return ExitCode.OK
@@ -119,10 +120,10 @@ def run_replays(project: Project, options: Options) -> ExitCode:
     if options.is_json:
         output.print_json([report_json(report, kind="replay") for report, _ in outcomes])
     strangers = [part for part in parts if not part.is_known]
-    _tell(_strange(strangers))
+    _tell([*_strange(strangers), *_undecided(held)])
     say(output.talk(), f"left the queue: {len(numbers) - stays:,} of {counted(len(numbers))}")
     codes = [exit_code(report.books, error, kind="replay") for report, error in outcomes]
-    codes.append(ExitCode.DEAD_LETTERS if stays else ExitCode.OK)
+    codes.append(ExitCode.DEAD_LETTERS if stays or held else ExitCode.OK)
     return max(codes if stopped is None else [*codes, ExitCode(stopped.exit_code)])
 
 
@@ -132,6 +133,7 @@ async def _replay(
     progress, talk = Progress(), output.talk()
     request = ReplayRequest(part.numbers, options.choice.words or "dead letters", options.rate, part.is_history)
     async with open_pipeline(project, part.pipeline, part.destination, is_backfill=part.is_history) as opened:
+        await require_names(project, opened, warn=warner(talk))
         say(talk, f"replaying {counted(len(part.numbers))} of {part.name}, plan {opened.plan.version}")
         with on_signals(stop), display(progress, talk):
             report, error = await run_replay(opened, store, request, progress, stop)
@@ -151,7 +153,29 @@ def _is_wanted(options: Options, count: int) -> bool:
     return typer.confirm(f"Replay {counted(count)}?", err=True)
 
 
-def _nothing(options: Options) -> ExitCode:
+def _decided(store: Store | None, choice: Choice) -> tuple[list[int], int]:
+    """The chosen dead letters, and how many more are left out: in doubt, and not named as such.
+
+    To replay one of those is to decide that it did not arrive; nobody decides that about all there are.
+    """
+    doubts = in_doubt_unnamed(store, choice)
+    found = find_numbers(store, choice)
+    numbers = [number for number in found if number not in doubts]
+    return numbers, len(found) - len(numbers)
+
+
+def _undecided(held: int) -> list[str]:
+    if not held:
+        return []
+    return [f"{counted(held)} in doubt: find out what arrived, then name the others, or `--reason in_doubt`"]
+
+
+def _nothing(options: Options, held: int) -> ExitCode:
+    _tell(_undecided(held))
+    if held:
+        if options.is_json:
+            output.print_json([])
+        return ExitCode.DEAD_LETTERS
     if options.is_json:
         output.print_json([])
     else:

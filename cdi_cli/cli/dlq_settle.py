@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import typer
 
-from cdi_cli.cli.dlq_choice import (
-    Choice,
-    DestinationOption,
-    EventOption,
-    NumbersArgument,
-    PipelineOption,
-    RunOption,
-    WaitOption,
-    YesOption,
-    counted,
-    find_numbers,
-    seconds_of,
-)
-from cdi_cli.cli.options import ConfigOption, JsonOption
+from cdi_cli.cli.dlq_choice import Choice, YesOption, chooses, counted, find_numbers, seconds_of
+from cdi_cli.cli.options import ConfigOption, JsonOption, WaitOption
 
 
+@chooses
 def settle(
-    numbers: NumbersArgument = None,
+    choice: Choice,
     config: ConfigOption = None,
-    event: EventOption = None,
-    destination: DestinationOption = None,
-    pipeline: PipelineOption = None,
-    run: RunOption = None,
     wait: WaitOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -47,7 +34,9 @@ def settle(
     from cdi_cli.state import open_store
     from cdi_cli.state._base import IN_DOUBT
 
-    choice = Choice(tuple(numbers or ()), IN_DOUBT, event, None, destination, pipeline, run=run)
+    if choice.reason not in (None, IN_DOUBT):
+        raise ConfigError(f"only what is in doubt can be settled, not `{choice.reason}`", hint="leave `--reason` out")
+    choice = replace(choice, reason=IN_DOUBT)
     path = open_project(config).settings.state
     settled = 0
     if path.exists():

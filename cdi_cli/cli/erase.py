@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cdi_cli.cli.options import ConfigOption, JsonOption, PipelineOption
+from cdi_cli.cli.options import ConfigOption, JsonOption, PipelineOption, WaitOption
 
 
 def erase(
@@ -28,10 +28,7 @@ def erase(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done")] = False,
-    wait: Annotated[
-        str | None,
-        typer.Option("--wait", help="Wait up to so long for another cdi to end, for example 30s", show_default=False),
-    ] = None,
+    wait: WaitOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Forget a person: nothing is sent about them any more, and their dead letters and ledger entries are removed.

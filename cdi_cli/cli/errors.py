@@ -5,7 +5,7 @@
       hint: export SEGMENT_WRITE_KEY=...
 
 Everything passes the redactor and has its control characters escaped. Several mistakes of one file are listed one by one,
-each with its place.
+each with its place; what an error is made up of (`details`) stands below it, a line each.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ def error_lines(error: CdiError) -> Iterator[str]:
         yield f"error: {error.message}"
         if error.where:
             yield f"  --> {error.where}"
+        yield from (f"  - {detail}" for detail in getattr(error, "details", ()))
         if error.hint:
             yield f"  hint: {error.hint}"
     elif len(problems) > 1:

@@ -16,18 +16,19 @@ class Kind(StrEnum):
     ORDER = "order"
     CUSTOMER = "customer"
     CART = "cart"
+    PRODUCT = "product"
     EVENT = "event"
 
 
 def show(
     kind: Annotated[Kind, typer.Argument(help="What to show")],
-    name: Annotated[str, typer.Argument(help="Its id, number or e-mail address; of an event its message id")],
+    name: Annotated[str, typer.Argument(help="Its id, number, SKU or e-mail address; of an event its message id")],
     config: ConfigOption = None,
     pipeline: PipelineOption = None,
     offline: Annotated[bool, typer.Option("--offline", help="Do not ask the source; only what follows from an id")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what was sent for one order, customer or cart: where to, when, in which run, under which plan version.
+    """Show what was sent for one order, customer, cart or product: where to, when, in which run, under which plan version.
 
     The source is asked for the record as it is now, to tell what it would make that was not sent, and why. Works beside a
     running sync. No property of an event is shown.

@@ -33,6 +33,14 @@ DestinationsOption = Annotated[
 StreamsOption = Annotated[
     list[str] | None, typer.Option("--stream", "-s", help="Only this stream; may be repeated", show_default=False)
 ]
+RateOption = Annotated[
+    float | None,
+    typer.Option("--rate", min=0.1, max=1_000_000, help="Events per second (the destination's own)", show_default=False),
+]
+WaitOption = Annotated[
+    str | None,
+    typer.Option("--wait", help="Wait up to so long for another cdi to end, for example 30s", show_default=False),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output")]
 LogFileOption = Annotated[
     Path | None,

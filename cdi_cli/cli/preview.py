@@ -22,7 +22,7 @@ class Kind(StrEnum):
 
 def preview(
     kind: Annotated[Kind, typer.Argument(help="What to look at")],
-    name: Annotated[str | None, typer.Argument(help="Its id, number or e-mail address", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(help="Its id, number, SKU or e-mail address", show_default=False)] = None,
     destination: Annotated[
         str | None, typer.Option("--destination", "-d", help="Where to; needed when there are several", show_default=False)
     ] = None,
@@ -70,7 +70,7 @@ def preview(
     if (name is None) == (record is None):
         raise ConfigError(
             f"which {kind.value}?" if name is None else "a name and `--record` exclude each other",
-            hint=f"`cdi preview {kind.value} ID`, with its id, number or e-mail, or `--record FILE`",
+            hint=f"`cdi preview {kind.value} ID`, with its id, number, SKU or e-mail, or `--record FILE`",
         )
     wanted: str | GivenRecord = name if name is not None else read_record(record) if record is not None else ""
     project = open_project(config)

@@ -32,6 +32,11 @@ def shown(leaf: Leaf, event: PreviewedEvent, personal: frozenset[str], *, has_da
     return what(value, "not traced") if not leaf.probes and not event.lineage.is_whole else value
 
 
+def shown_id(event_id: str, personal: frozenset[str], *, has_data: bool) -> str:
+    """An event's id; masked where a text of the person's is part of it, as the name of a company may be."""
+    return event_id if has_data or not any(text in event_id.casefold() for text in personal) else what(event_id)
+
+
 def bodies(previews: Sequence[Preview], *, has_data: bool) -> Iterator[str]:
     """Every request body, one to a line; masked ones are no longer what would be sent."""
     for preview in previews:
@@ -64,9 +69,14 @@ def preview_json(preview: Preview, *, has_data: bool) -> dict[str, Any]:
 
 def _event(event: PreviewedEvent, personal: frozenset[str], *, has_data: bool) -> dict[str, Any]:
     fate, made = event.fate, event.event
+    event_id = shown_id(made.id, personal, has_data=has_data) if made is not None else None
+    ledger = [{name: value for name, value in asdict(line).items() if value is not None} for line in event.lines]
+    for known in ledger:
+        if "event_id" in known:
+            known["event_id"] = shown_id(known["event_id"], personal, has_data=has_data)
 
     def field(leaf: Leaf) -> dict[str, Any]:
-        made_of = [{"value": probe.path, "from": event.origins.source(probe) or None} for probe in leaf.probes]
+        made_of = [{"value": probe.path, "from": event.source(probe) or None} for probe in leaf.probes]
         return {
             "path": path_of(leaf.steps),
             "value": shown(leaf, event, personal, has_data=has_data),
@@ -76,14 +86,14 @@ def _event(event: PreviewedEvent, personal: frozenset[str], *, has_data: bool) -
     return {
         "event": event.name,
         "trigger": event.kind,
-        "id": made.id if made is not None else None,
+        "id": event_id,
         "at": made.at if made is not None else None,
         "is_sent_if_new": fate.event is not None,
         "withheld": None if fate.event is not None else {"reason": fate.reason, "detail": fate.detail},
         "violations": [{"path": path, "rule": rule, "message": text} for path, rule, text in fate.violations],
         "warnings": list(fate.warnings),
         "rules": list(fate.ruling.rules) if fate.ruling is not None else [],
-        "ledger": [{name: value for name, value in asdict(line).items() if value is not None} for line in event.lines],
+        "ledger": ledger,
         "requests": [
             {
                 "method": traced.draft.method,

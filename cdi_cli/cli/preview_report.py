@@ -13,7 +13,7 @@ from rich.text import Text
 
 from cdi_cli.cli.ledger_report import line_words, why_text
 from cdi_cli.cli.output import plain
-from cdi_cli.cli.preview_json import shown
+from cdi_cli.cli.preview_json import shown, shown_id
 from cdi_cli.pipeline.ledger_view import Line
 from cdi_cli.pipeline.preview import Preview, PreviewedEvent, decoded
 from cdi_cli.pipeline.preview_lineage import Leaf, Traced, path_of
@@ -151,17 +151,19 @@ def _event(event: PreviewedEvent, preview: Preview, width: int, style: Style) ->
     made = event.event
     yield [(event.name, HEAD), (f"  {event.kind}, {made.at}" if made is not None else "", DIM)]
     if made is not None:
-        yield [(f"  {made.id}", DIM)]
+        yield [(f"  {shown_id(made.id, preview.personal, has_data=style.has_data)}", DIM)]
     for traced in event.lineage.requests:
         method = f"{traced.draft.method} " if traced.draft.method else ""
         yield [(f"  {method}{traced.draft.url}", ""), (f"  {len(traced.draft.body):,} bytes", DIM)]
         yield from _fields(traced, event, preview, width, style)
     if not event.lineage.is_whole:
         yield [("  the event is too large to trace every value of it", HELD)]
-    for title, rows in (("left behind", _left(event)), ("changed", [f"  {text}" for text in event.fate.warnings])):
-        if rows:
+    for title, texts in (("left behind", _left(event)), ("changed", event.fate.warnings)):
+        if texts:
             yield [(f"  {title}", HEAD)]
-            yield from ([(f"  {row}", HELD)] for row in rows)
+            for text in texts:
+                lines = wrap(text, width, initial_indent="    ", subsequent_indent="      ", break_long_words=False)
+                yield from ([(line, HELD)] for line in lines)
     if event.missing:
         yield from _wrapped("  no value for ", event.missing, width)
 
@@ -171,7 +173,7 @@ def _left(event: PreviewedEvent) -> list[str]:
     found: dict[str, list[str]] = {}
     for left in event.left:
         found.setdefault(left.why, []).append(left.path)
-    return [f"  {', '.join(paths)}: {why}" for why, paths in found.items()]
+    return [f"{', '.join(paths)}: {why}" for why, paths in found.items()]
 
 
 def _wrapped(start: str, words: Sequence[str], width: int) -> Iterator[Row]:
@@ -220,7 +222,7 @@ def _origin(leaf: Leaf, event: PreviewedEvent, *, is_wide: bool) -> str:
     """What a field is made of: the nearest thing to the record; where there is room, the event's property before it."""
     texts = []
     for probe in leaf.probes:
-        source = event.origins.source(probe)
+        source = event.source(probe)
         texts.append(f"{probe.path} <- {source}" if is_wide and source and len(leaf.probes) == 1 else source or probe.path)
     named = list(dict.fromkeys(texts))
     more = f" and {len(named) - 2} more" if len(named) > 2 else ""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cdi_cli.cli.options import ConfigOption, JsonOption, LogFileOption, PipelineOption
+from cdi_cli.cli.options import ConfigOption, JsonOption, LogFileOption, PipelineOption, RateOption, WaitOption
 
 
 def push(
@@ -20,26 +20,21 @@ def push(
     live: Annotated[
         bool, typer.Option("--live", help="Send as news, not as history: campaigns and journeys may start")
     ] = False,
-    rate: Annotated[
-        float | None,
-        typer.Option("--rate", min=0.1, max=1_000_000, help="Events per second (the destination's own)", show_default=False),
-    ] = None,
+    rate: RateOption = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Stop after so many lines; resumable", show_default=False)
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but send and remember")] = False,
-    wait: Annotated[
-        str | None,
-        typer.Option("--wait", help="Wait up to so long for another cdi to end, for example 30s", show_default=False),
-    ] = None,
+    wait: WaitOption = None,
     as_json: JsonOption = False,
     log_file: LogFileOption = None,
 ) -> None:
     """Send ready-made events (Segment's spec, one JSON message a line) through plan, consent, routing and delivery.
 
     For exports of a storefront, archives of other tools, and files of the `file` destination. An event is known by its
-    messageId: a file that is pushed twice sends nothing twice. Run the same command again to resume. The pipeline's source
-    is not asked. Events go out as history, like those of a backfill, unless --live is given.
+    messageId, within the hour of its timestamp: a file that is pushed twice sends nothing twice. What backfills and syncs
+    sent is not known to a push, nor the other way round. Run the same command again to resume. The pipeline's source is not
+    asked. Events go out as history, like those of a backfill, unless --live is given.
 
     Example: cdi push events.jsonl.gz --destination segment --dry-run
     """

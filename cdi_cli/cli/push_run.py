@@ -6,11 +6,13 @@ import asyncio
 import shlex
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, cast
 
 from cdi_cli.cli import output
 from cdi_cli.cli.afterwards import tell
-from cdi_cli.cli.closing import books_line, books_table, reasons_table, report_json, say
+from cdi_cli.cli.closing import books_line, books_table, reasons_table, report_json, say, warner
 from cdi_cli.cli.display import display, duration
 from cdi_cli.cli.dlq_choice import seconds_of
 from cdi_cli.cli.errors import print_error
@@ -20,12 +22,14 @@ from cdi_cli.errors import CdiError, ConfigError, ExitCode, StateError
 from cdi_cli.pipeline.dry import DryDestination, DryStore
 from cdi_cli.pipeline.figures import figures_of
 from cdi_cli.pipeline.opening import open_pipeline
+from cdi_cli.pipeline.preflight import require_names
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.pipeline.push import PushRequest, run_push
 from cdi_cli.pipeline.push_lines import STDIN, EventFile, LineSource, open_events
 from cdi_cli.pipeline.report import Report, exit_code
 from cdi_cli.pipeline.stop import Stop, on_signals
 from cdi_cli.pipeline.work import Hooks
+from cdi_cli.plan.findings import counted
 from cdi_cli.secrets import REDACTOR
 from cdi_cli.state import open_store
 
@@ -131,6 +135,8 @@ async def _push(
             store = cast("Store", DryStore(None if isinstance(store, DryStore) else store))
             opened.destination = DryDestination(opened.destination)
             request = PushRequest(options.is_history, options.takes_now, float("inf"), options.limit)
+        else:
+            await require_names(project, opened, is_push=True, warn=warner(talk))
         with on_signals(stop), display(progress, talk):
             report, error = await run_push(opened, store, file, request, progress, stop, Hooks(on_job))
     if not options.is_json:
@@ -153,8 +159,11 @@ def _print_report(file: EventFile, report: Report, *, is_dry: bool) -> None:
     if books.events:
         parts = [f"{name} {number:,}" for name, number in sorted(books.events.items(), key=lambda one: -one[1])]
         say(data, output.plain(f"{'would be delivered' if is_dry else 'delivered'}: " + ", ".join(parts)))
-    for (event, note), number in sorted(report.warnings.items()):
-        say(data, output.plain(f"warning: {event}: {note} ({number:,} times)"))
+    for note, found in groupby(
+        sorted((note, event, number) for (event, note), number in report.warnings.items()), itemgetter(0)
+    ):
+        events, numbers = zip(*((event, number) for _, event, number in found), strict=True)
+        say(data, output.plain(f"warning: {', '.join(events)}: {note} ({counted(sum(numbers), 'time')})"))
     say(data, books_line(books))
     say(data, f"took {duration(report.elapsed_seconds)}, {report.requests:,} batches sent, {report.retries:,} retries")
 
@@ -171,11 +180,14 @@ def _print_next(project: Project, options: Options, report: Report, error: CdiEr
     if not isinstance(error, StateError):
         say(talk, f"checkpoint: {project.settings.state}")
     if rejected := report.books.total("rejected"):
-        say(talk, f"{rejected:,} dead letters: see `{output.command()} dlq list --stream push{project.config_flag}`")
+        say(
+            talk, f"{counted(rejected, 'dead letter')}: see `{output.command()} dlq list --stream push{project.config_flag}`"
+        )
     if report.status != "done":
         same = "the same input" if STDIN in options.files else "the same file"
         files = " ".join(shlex.quote(path) for path in options.files)
-        more = "".join(
+        more = f" --destination {options.destination}" if options.destination is not None else ""
+        more += "".join(
             word for word, is_given in ((" --now", options.takes_now), (" --live", not options.is_history)) if is_given
         )
         command = f"{output.command()} push {files} --pipeline {options.pipeline}{more}{project.config_flag}"

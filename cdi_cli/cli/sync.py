@@ -12,7 +12,9 @@ from cdi_cli.cli.options import (
     JsonOption,
     LogFileOption,
     PipelinesOption,
+    RateOption,
     StreamsOption,
+    WaitOption,
     WithheldOption,
 )
 
@@ -37,14 +39,8 @@ def sync(
             "--max-duration", help="Stop in order after so long, for example 4m; the next run goes on", show_default=False
         ),
     ] = None,
-    wait: Annotated[
-        str | None,
-        typer.Option("--wait", help="Wait up to so long for another cdi to end, for example 30s", show_default=False),
-    ] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option("--rate", min=0.1, max=1_000_000, help="Events per second (the destination's own)", show_default=False),
-    ] = None,
+    wait: WaitOption = None,
+    rate: RateOption = None,
     metrics_file: Annotated[
         str | None,
         typer.Option("--metrics-file", help="Write the figures of all pipelines there, for Prometheus", show_default=False),

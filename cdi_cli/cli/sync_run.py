@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cdi_cli.cli import output
 from cdi_cli.cli.afterwards import tell
-from cdi_cli.cli.closing import report_json, say
+from cdi_cli.cli.closing import report_json, say, warner
 from cdi_cli.cli.display import duration
 from cdi_cli.cli.errors import print_error
 from cdi_cli.cli.when import parse_when, parse_zone
@@ -20,6 +20,7 @@ from cdi_cli.errors import CdiError, ConfigError, ExitCode, StoppedError
 from cdi_cli.logs import run_context
 from cdi_cli.pipeline.figures import RunFigures, figures_of, figures_of_failure
 from cdi_cli.pipeline.opening import open_pipeline
+from cdi_cli.pipeline.preflight import require_names
 from cdi_cli.pipeline.progress import Progress
 from cdi_cli.pipeline.reconcile import run_reconcile
 from cdi_cli.pipeline.report import Report, exit_code
@@ -27,6 +28,7 @@ from cdi_cli.pipeline.stop import Stop, on_signals
 from cdi_cli.pipeline.sync import COMPACT_SECONDS_MAX, SyncRequest, run_sync
 from cdi_cli.pipeline.withheld import withheld_file
 from cdi_cli.pipeline.work import Hooks
+from cdi_cli.plan.findings import counted
 from cdi_cli.secrets import REDACTOR
 from cdi_cli.state import open_store
 
@@ -158,6 +160,7 @@ async def _one(
         ):
             async with open_pipeline(project, pipeline, destination, is_backfill=False) as opened:
                 hooks = Hooks(on_withheld=on_withheld)
+                await require_names(project, opened, warn=warner(output.talk()))
                 report, error = await run_kind(opened, store, request, Progress(), stop, hooks)
     except CdiError as failure:
         return Outcome(pipeline, destination, None, failure, kind)
@@ -182,7 +185,7 @@ def _print(project: Project, options: Options, outcomes: list[Outcome]) -> None:
                 say(talk, f"{one.name} stopped:")
             print_error(one.error, talk)
     if rejected := sum(one.report.books.total("rejected") for one in outcomes if one.report is not None):
-        say(talk, f"{rejected:,} new dead letters: see `{output.command()} dlq list{project.config_flag}`")
+        say(talk, f"{counted(rejected, 'new dead letter')}: see `{output.command()} dlq list{project.config_flag}`")
 
 
 def _json(one: Outcome) -> dict[str, Any]:

@@ -9,6 +9,7 @@ destinations:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
@@ -18,6 +19,14 @@ MISTAKEN = {"UK": "GB", "EL": "GR"}
 """What is often written for the code of a country."""
 
 Regional = Annotated[str, StringConstraints(pattern=REGIONAL_PATTERN)]
+
+
+def refuse_mistaken(countries: Iterable[str]) -> None:
+    """Raise ValueError for what looks like the code of a country and is none."""
+    for country in countries:
+        if country in MISTAKEN:
+            msg = f"`{country}` is no country code: write `{MISTAKEN[country]}`"
+            raise ValueError(msg)
 
 
 class _Part(BaseModel):
@@ -38,10 +47,7 @@ class RegionPolicy(_Part):
     @field_validator("countries")
     @classmethod
     def _check_codes(cls, countries: tuple[str, ...]) -> tuple[str, ...]:
-        for country in countries:
-            if country in MISTAKEN:
-                msg = f"`{country}` is no country code: write `{MISTAKEN[country]}`"
-                raise ValueError(msg)
+        refuse_mistaken(countries)
         return countries
 
 

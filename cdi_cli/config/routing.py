@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag, field_validator, model_validator
+
+from cdi_cli.config.privacy import refuse_mistaken
 
 REASON_PATTERN = r"^[a-z0-9_-]{1,64}$"
-COUNTRY_PATTERN = r"^[A-Z]{2,3}$"
+COUNTRY_PATTERN = r"^([A-Z]{2}|EEA)$"
 
 Reason = Annotated[str, StringConstraints(pattern=REASON_PATTERN)]
 Country = Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN)]
@@ -84,6 +86,12 @@ class RuleCondition(_Part):
         ]
         | None
     ) = Field(default=None, alias="property", description="What a property must be, or a list of such tests: all hold")
+
+    @field_validator("country")
+    @classmethod
+    def _check_codes(cls, country: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        refuse_mistaken(listed(country))
+        return country
 
     @property
     def tests(self) -> tuple[PropertyTest, ...]:

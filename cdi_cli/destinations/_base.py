@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from cdi_cli.checks import Check
 from cdi_cli.errors import StoppedError
@@ -118,7 +118,10 @@ Drafter = Callable[[Event], "list[Draft] | Rejected | Filtered"]
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """An event that a plan may send; `properties` are their paths, as the plan walks them (`products[].sku`)."""
+    """An event that a plan may send there, under the names that it has there.
+
+    `properties` are their paths, as the plan walks them (`products[].sku`); of a profile they are its traits.
+    """
 
     kind: str
     type: str
@@ -126,11 +129,19 @@ class Planned:
     properties: tuple[str, ...]
 
 
+@runtime_checkable
 class Preflight(Protocol):
-    """What a destination can do besides, whose product drops names that nobody has defined there."""
+    """What a destination can do besides, whose product drops names that nobody has defined there.
+
+    It is asked by `cdi check`, and before a run sends: a check that is not ok then stops the run, unless the destination's
+    settings have `preflight: warn`.
+    """
 
     async def preflight(self, planned: Sequence[Planned]) -> list[Check]:
-        """Which events, parameters and attributes of a plan the product does not know; sends nothing, never raises."""
+        """What of a plan the product would drop without a word, one check each; sends nothing.
+
+        Raises what `send` raises where the product cannot be asked, which stops nothing.
+        """
         ...
 
 
@@ -184,8 +195,9 @@ class Destination(Protocol):
     async def confirm(self, events: Sequence[Event]) -> list[bool | None]:
         """Whether each event is there, by reading it back: True, False, or None where that cannot be told.
 
-        Asked of a destination that is not idempotent, about events of which it is unknown whether they arrived. An
-        idempotent one answers None. Raises what `send` raises.
+        Asked of a destination that is not idempotent, about events of which it is unknown whether they arrived, each as
+        `encode` would be given it now: what is there may be an earlier form of it, of which None is said, for what is False
+        is sent again. An idempotent one answers None. Raises what `send` raises.
         """
         ...
 

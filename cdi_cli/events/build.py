@@ -47,6 +47,11 @@ class EventBuilder:
         """What all ids of the pipeline begin with."""
         return self._ids.workspace
 
+    @property
+    def namespace(self) -> str:
+        """What ids of events made of the pipeline's records begin with, where they have no form of their own."""
+        return f"cdi:{self._ids.workspace}:{self._ids.source}:"
+
     def build(
         self, occurrence: Occurrence, name: str, event_type: EventType, properties: dict[str, Any], *, stamp: str = ""
     ) -> Event | None:
@@ -141,17 +146,20 @@ class EventBuilder:
     def stamp(self, context: dict[str, Any], country: str | None, categories: Iterable[str]) -> dict[str, Any]:
         """The context of a ready-made event with what every event of the pipeline carries.
 
-        What its `consent` says stands. Of these categories, those that it says nothing of are given in a country where
-        that counts as consent.
+        What its `consent` says stands, and what it calls `denied` is not given, whatever its preferences say. Of these
+        categories, those that it says nothing of are given in a country where that counts as consent.
         """
         stamped = {**context, "protocols": {**context.get("protocols", {}), **self._protocols}}
         if self._plan is not None:
             stamped["trackingPlan"] = self._plan
+        said = stamped.get("consent", {})
+        given = said.get("categoryPreferences", {})
+        if denied := said.get("denied"):
+            given = {**given, **dict.fromkeys(denied, False)}
+            stamped["consent"] = said = {**said, "categoryPreferences": given}
         region = self._consent.region(country) if self._consent is not None else None
         if self._consent is None or region is None:
             return stamped
-        said = stamped.get("consent", {})
-        given = said.get("categoryPreferences", {})
         silent = [category for category in categories if category not in given]
         if assumed := [category for category in silent if self._consent.regime(category, region) == "opt_out"]:
             stamped["consent"] = {

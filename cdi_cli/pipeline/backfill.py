@@ -33,7 +33,7 @@ from cdi_cli.pipeline.work import (
     unless_stopped,
     work_through,
 )
-from cdi_cli.state._base import Job, JobSpec, Partition, Store
+from cdi_cli.state._base import Job, Partition, Store
 
 LOG = logging.getLogger("cdi.pipeline")
 
@@ -115,17 +115,7 @@ async def _make_job(opened: Opened, store: Store, request: Request, clock: Clock
         )
     window = Window(request.since, until)
     streams = _streams(opened, request)
-    spec = JobSpec(
-        pipeline=opened.pipeline,
-        source=opened.source_name,
-        destination=opened.destination_name,
-        streams=streams,
-        window=window,
-        asked=request.asked,
-        fingerprint=opened.fingerprint,
-        plan_version=opened.plan.version,
-        server_started_at=server_now,
-    )
+    spec = opened.job_spec(streams, window, server_now, kind="backfill", asked=request.asked)
     partitions = await plan_partitions(opened.source, streams, window, workers=request.workers)
     return store.create_job(spec, partitions)
 
@@ -144,14 +134,13 @@ async def run_backfill(
     Raises ConfigError, LockedError, StoppedError or InterruptedRunError only before anything was sent.
     """
     hooks = hooks or Hooks()
-    opened.on_wait.append(progress.waited)
-    opened.on_retry.append(progress.retried)
+    opened.follow(progress)
     job, is_resumed = await unless_stopped(find_or_make_job(opened, store, request, clock), stop)
     hooks.on_job(job, is_resumed)
     partitions = store.partitions(job.id)
     _expect(progress, partitions)
     run_id, started = store.start_run(job.id), time.monotonic()
-    about = {"pipeline": opened.pipeline, "destination": opened.destination_name, "job": job.id, "run": run_id}
+    about = opened.about(job, run_id)
     LOG.info("backfill resumed" if is_resumed else "backfill started", extra={**about, "partitions": len(partitions)})
     flow = make_flow(
         opened,

@@ -15,10 +15,14 @@ from typing import Protocol
 
 from cdi_cli.checks import Check
 from cdi_cli.config.show import secrets_of
-from cdi_cli.destinations import DestinationContext
+from cdi_cli.destinations import DestinationContext, Planned, Preflight
 from cdi_cli.errors import CdiError, ConfigError, ExitCode, LockedError
+from cdi_cli.pipeline.opening import default_streams
+from cdi_cli.pipeline.planned import planned_for
+from cdi_cli.pipeline.preflight import families_of, names_checks
 from cdi_cli.pipeline.project import Project
-from cdi_cli.pipeline.shaping import consent_fields, is_paid_at_needed
+from cdi_cli.pipeline.routing import rules_of
+from cdi_cli.pipeline.shaping import consent_fields, is_paid_at_needed, lifecycle_of
 from cdi_cli.sources import ConsentField, SourceContext
 
 ATTEMPTS_MAX = 2
@@ -58,7 +62,8 @@ async def check_project(project: Project, pipeline: str | None = None) -> list[F
     findings += [Finding(_plan(project, name, is_only=len(names) == 1)) for name in names]
     secrets, broken = _secrets(project, names)
     findings += secrets
-    results = await asyncio.gather(*(_connector(*connector, broken) for connector in _connectors(project, names)))
+    ask_names = _NameChecks(project, names)
+    results = await asyncio.gather(*(_connector(*connector, broken, ask_names) for connector in _connectors(project, names)))
     findings += [finding for result in results for finding in result]
     findings.append(_state(project.settings.state))
     return findings
@@ -140,7 +145,46 @@ def _connectors(project: Project, pipelines: list[str]) -> list[_Connector]:
     return [(section, name, types[section][name].type, opener) for (section, name), opener in found.items()]
 
 
-async def _connector(section: str, name: str, kind: str, opener: Callable[[], _Open], broken: set[str]) -> list[Finding]:
+class _NameChecks:
+    """Asks a destination about the names that the plans of some pipelines may send there, if it can tell."""
+
+    def __init__(self, project: Project, pipelines: list[str]) -> None:
+        self._project = project
+        self._pipelines = pipelines
+
+    async def __call__(self, name: str, opened: object) -> list[Check]:
+        """The checks; none where the destination cannot tell. A panel that cannot be asked is one that is not ok."""
+        if not isinstance(opened, Preflight):
+            return []
+        try:
+            return await names_checks(opened, self._planned(name), self._project.settings.destinations[name].settings)
+        except CdiError as error:
+            return [Check("names", False, error.message, error.hint)]
+
+    def _planned(self, name: str) -> list[Planned]:
+        """What all of the pipelines may send there; one whose plan is wrong, which is told elsewhere, sends nothing."""
+        settings = self._project.settings
+        found: dict[Planned, None] = {}
+        for pipeline in self._pipelines:
+            chosen = settings.pipelines[pipeline]
+            if name not in chosen.destinations:
+                continue
+            try:
+                plan = self._project.plan(pipeline)
+            except CdiError:
+                continue
+            spec = self._project.source_spec(chosen.source)
+            families = families_of(spec, chosen.streams or default_streams(spec, is_sync=True))
+            rules = rules_of(settings, pipeline, name, plan)
+            lifecycle = lifecycle_of(chosen.lifecycle)
+            kind = settings.destinations[name].type
+            found |= dict.fromkeys(planned_for(plan, (name, kind), rules, lifecycle, families))
+        return list(found)
+
+
+async def _connector(
+    section: str, name: str, kind: str, opener: Callable[[], _Open], broken: set[str], ask_names: _NameChecks
+) -> list[Finding]:
     """What a source or destination says about itself; not asked when a secret of it is missing."""
     if f"{section}.{name}" in broken:
         return [Finding(Check(name, False, "not tested: a secret is missing, see above"))]
@@ -148,14 +192,15 @@ async def _connector(section: str, name: str, kind: str, opener: Callable[[], _O
         opened = opener()
         try:
             checks = await opened.check()
+            # Who was refused already would be refused once more: one line is enough.
+            names = await ask_names(name, opened) if checks and checks[0].is_ok else []
         finally:
             await opened.close()
     except CdiError as error:
         return [Finding(Check(name, False, error.message, error.hint), ExitCode(error.exit_code))]
     # A connector begins its names with its type; the name in the file says more.
-    return [
-        Finding(replace(check, name=f"{name}: {check.name.removeprefix(f'{kind} ')}"), ExitCode.STOPPED) for check in checks
-    ]
+    coded = [(check, ExitCode.STOPPED) for check in checks] + [(check, ExitCode.USAGE) for check in names]
+    return [Finding(replace(check, name=f"{name}: {check.name.removeprefix(f'{kind} ')}"), code) for check, code in coded]
 
 
 def _state(path: Path) -> Finding:

@@ -10,6 +10,7 @@ sent, and where nobody can tell the event waits in the dead letters for a person
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 from cdi_cli.destinations import (
@@ -76,7 +77,9 @@ class Deliverer:
         *,
         is_idempotent: bool = True,
         confirm_after_seconds: float = 0.0,
+        look_after_seconds: float = 0.0,
     ) -> None:
+        """`look_after_seconds`: how long from now what an earlier run was sending may not be found yet."""
         self._destination = destination
         self._settler = settler
         self._pacer = pacer
@@ -86,6 +89,7 @@ class Deliverer:
         self._breaker = breaker or Breaker()
         self._is_idempotent = is_idempotent
         self._confirm_after_seconds = confirm_after_seconds
+        self._looks_from = time.monotonic() + look_after_seconds
         self._places = asyncio.Semaphore(destination.limits.in_flight)
         self._tasks: set[asyncio.Task[None]] = set()
         self.failure: BaseException | None = None
@@ -142,25 +146,39 @@ class Deliverer:
         """Each event with its outcome, of a destination where a repeat does harm."""
         known: list[Found] = []
         if is_doubtful:
+            await self._wait_to_look(self._looks_from - time.monotonic())
             known, batch = await self._look_for(batch)
-        if batch:
-            await self._settler.intend(page, [item.entry() for item in batch])
-            found = await self._outcomes(page, batch)
-            unknown = [item for item, outcome in found if isinstance(outcome, Unknown)]
-            known += [(item, outcome) for item, outcome in found if not isinstance(outcome, Unknown)]
-            if unknown:
-                await asyncio.sleep(self._confirm_after_seconds)
-                looked_for, missing = await self._look_for(unknown)
-                known += looked_for
-                again = await self._outcomes(page, missing) if missing else []
-                known += [(item, _in_doubt(outcome)) for item, outcome in again]
+        try:
+            if batch:
+                await self._settler.intend(page, [item.entry() for item in batch])
+                found = await self._outcomes(page, batch)
+                unknown = [item for item, outcome in found if isinstance(outcome, Unknown)]
+                known += [(item, outcome) for item, outcome in found if not isinstance(outcome, Unknown)]
+                known += await self._cleared(page, unknown) if unknown else []
+        except BaseException:
+            self._keep_accepted(page, known)
+            raise
         return known
+
+    async def _cleared(self, page: OpenPage, unknown: list[Outgoing]) -> list[Found]:
+        """What became of events whose answer was lost: they are looked for, and sent once more where they are not there."""
+        await self._wait_to_look(self._confirm_after_seconds)
+        known, missing = await self._look_for(unknown)
+        again = await self._outcomes(page, missing) if missing else []
+        return known + [(item, _in_doubt(outcome)) for item, outcome in again]
+
+    async def _wait_to_look(self, seconds: float) -> None:
+        """Give what may have arrived the time that it takes until it can be found: what is not found is sent again."""
+        if seconds > 0:
+            self._progress.waited_to_look(seconds)
+            await asyncio.sleep(seconds)
 
     async def _look_for(self, batch: list[Outgoing]) -> tuple[list[Found], list[Outgoing]]:
         """What is certain of events in doubt: those that are there, or that nobody can tell of; and those to be sent."""
         found: list[Found] = []
         missing: list[Outgoing] = []
-        for item, is_there in zip(batch, await self._destination.confirm([item.event for item in batch]), strict=True):
+        there = await self._destination.confirm([item.known_there for item in batch])
+        for item, is_there in zip(batch, there, strict=True):
             if is_there is None:
                 found.append((item, _in_doubt(Unknown("it may have arrived before the answer was lost"))))
             elif is_there:

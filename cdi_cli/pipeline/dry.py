@@ -92,6 +92,10 @@ class DryStore:
         """What is in doubt there; nothing where there is no checkpoint file."""
         return self._ledger.doubts(source, destination, places) if self._ledger else {}
 
+    def doubts_age_seconds(self, _source: str, _destination: str) -> float | None:
+        """Nothing: a dry run sends nothing twice, and so waits for nothing."""
+        return None
+
     def forgotten_before(self, source: str, destination: str, family: str) -> Instant | None:
         """What the real ledger has forgotten; nothing where there is none."""
         return self._ledger.forgotten_before(source, destination, family) if self._ledger else None

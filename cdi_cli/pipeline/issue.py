@@ -244,13 +244,15 @@ class Issuer:
         if self.require_consent and (category := missing_consent(event, self.require_consent)):
             if not self._is_withdrawal(candidate):
                 issue.withhold(stream, event, f"consent:{category}")
+                issue.mended.append(event.key)  # a letter of when there was consent must not be replayed
                 return
             event = changed(event, properties={})
         if ruling is not None and ruling.is_kept_back:
             letter = self.letter(stream, event, record, Rejected(ruling.reason, ruling.detail), "route")
             issue.reject(letter, (stream, event.name, "rejected", ruling.reason))
             return
-        encoded = self.destination.encode(self._routed(self._with_contacts(issue, event, candidate), ruling))
+        as_sent = self._routed(self._with_contacts(issue, event, candidate), ruling)
+        encoded = self.destination.encode(as_sent)
         if isinstance(encoded, Filtered):
             issue.count(stream, event.name, "filtered", encoded.reason)
             return
@@ -259,12 +261,14 @@ class Issuer:
             issue.reject(letter, (stream, event.name, "rejected", encoded.reason))
             return
         self.on_their_way.add(event.key)
-        issue.outgoing.append(Outgoing(event, encoded, record, stream, is_change))
+        issue.outgoing.append(Outgoing(event, encoded, record, stream, is_change, as_sent))
 
     def _is_withdrawal(self, candidate: Candidate) -> bool:
-        """Whether the destination knows the profile of a person who does not consent any more: it has to be told."""
+        """Whether the destination knows, or may know, the profile of a person who consents no more: it has to be told."""
         event = candidate[0]
-        return event.kind == "customer.profile" and event.key in self._known([candidate])
+        return event.kind == "customer.profile" and (
+            event.key in self._known([candidate]) or event.key in self._doubts([event.key])
+        )
 
     def _with_contacts(self, issue: Issue, event: Event, candidate: Candidate) -> Event:
         """The event with its e-mail addresses and phone numbers as the destination takes them."""

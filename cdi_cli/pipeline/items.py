@@ -21,7 +21,8 @@ class Outgoing:
     """An event on its way: encoded for its destination, with the record it was made of.
 
     `is_change`: it takes the place of what the destination holds of the same thing, so that before it is sent it is noted
-    that from then on nobody knows what is held there.
+    that from then on nobody knows what is held there. `as_sent`: the event with the name, properties and contacts that it
+    has there, which `encoded` was made of (None: they are its own).
     """
 
     event: Event
@@ -29,6 +30,12 @@ class Outgoing:
     record: bytes
     stream: str = ""
     is_change: bool = False
+    as_sent: Event | None = None
+
+    @property
+    def known_there(self) -> Event:
+        """The event as the destination knows it: what it is looked for as."""
+        return self.event if self.as_sent is None else self.as_sent
 
     def entry(self) -> LedgerEntry:
         """The ledger's note that it was delivered."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from cdi_cli.clock import Instant
+from cdi_cli.commerce import Product
 from cdi_cli.errors import CdiError, StateError
 from cdi_cli.events import KINDS, key_of
 from cdi_cli.pipeline.items import Issue
@@ -106,15 +107,25 @@ async def show_entity(
 
 
 async def find_records(source: Source, spec: SourceSpec, family: str, text: str) -> list[tuple[str, bytes]]:
-    """(stream, record) of what a family's main stream knows by an e-mail address, else by an id, else by a number."""
+    """(stream, record) of what a family's main stream knows by an e-mail address, else by an id, else by a number.
+
+    A product is asked for by its SKU first, which is its id here and may look like the platform's own.
+    """
     streams = [stream.name for stream in spec.streams if stream.family == family and stream.is_default]
     streams = streams or [stream.name for stream in spec.streams if stream.family == family]
-    ways: tuple[FindBy, ...] = ("email",) if "@" in text else ("id", "number")
+    ways: tuple[FindBy, ...] = ("number", "id") if family == "product" else ("email",) if "@" in text else ("id", "number")
     for stream in streams:
         for by in ways:
             if records := await source.find(stream, by, text):
                 return [(stream, record) for record in records]
     return []
+
+
+def meant(readings: Sequence[Reading], text: str) -> list[bool]:
+    """Which readings of what was found are meant: of a product whose SKU was named that one variant, else all."""
+    sku = text.strip().casefold()
+    has = [isinstance(each, Product) and (each.sku or "").casefold() == sku for each in readings]
+    return has if any(has) else [True] * len(has)
 
 
 async def _from_source(source: Source, store: Store, ways: Sequence[Way], family: str, text: str) -> list[View]:
@@ -124,6 +135,7 @@ async def _from_source(source: Source, store: Store, ways: Sequence[Way], family
         (readings,) = await source.read(stream, [record])
         origins = readings.records if isinstance(readings, Joined) else [record] * len(readings)
         found += [_Found(stream, origin, reading) for reading, origin in zip(readings, origins, strict=True)]
+    found = [one for one, is_meant in zip(found, meant([each.reading for each in found], text), strict=True) if is_meant]
     made = [
         (way, one, happenings(way, entity, one.record))
         for one in found

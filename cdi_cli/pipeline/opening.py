@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
+from cdi_cli.clock import Instant, Window
 from cdi_cli.config.settings import BreakerPolicy, PipelineSettings, Settings
 from cdi_cli.destinations import Destination, DestinationContext
 from cdi_cli.events import EventBuilder, LifecycleSettings
 from cdi_cli.pipeline.contacts import Contacts, contacts_of
+from cdi_cli.pipeline.progress import Progress
 from cdi_cli.pipeline.project import Project
 from cdi_cli.pipeline.routing import Rules, rules_of
 from cdi_cli.pipeline.shaping import builder_of, consent_fields, is_paid_at_needed, lifecycle_of, required_consent
 from cdi_cli.plan import CompiledPlan, Route
 from cdi_cli.sources import Source, SourceContext, SourceSpec
+from cdi_cli.state._base import Job, JobKind, JobSpec
 
 NOT_SHAPING = {"workers", "destinations", "streams", "plan", "sync", "breaker", "routing"}
 """Settings of a pipeline that no event depends on, and `routing`, of which only a destination's own part counts."""
@@ -59,6 +63,39 @@ class Opened:
     on_retry: list[Callable[[float], None]] = field(default_factory=list)
     on_pace: list[Callable[[float], None]] = field(default_factory=list)
 
+    def job_spec(
+        self,
+        streams: Sequence[str],
+        window: Window,
+        server_now: Instant,
+        *,
+        kind: JobKind,
+        asked: str,
+        fingerprint: str | None = None,
+    ) -> JobSpec:
+        """A job of this pipeline and destination that begins now; None: the fingerprint is that of what is open."""
+        return JobSpec(
+            pipeline=self.pipeline,
+            source=self.source_name,
+            destination=self.destination_name,
+            streams=tuple(streams),
+            window=window,
+            asked=asked,
+            fingerprint=self.fingerprint if fingerprint is None else fingerprint,
+            plan_version=self.plan.version,
+            server_started_at=server_now,
+            kind=kind,
+        )
+
+    def about(self, job: Job, run_id: int) -> dict[str, Any]:
+        """What the lines of the log tell of a run."""
+        return {"pipeline": self.pipeline, "destination": self.destination_name, "job": job.id, "run": run_id}
+
+    def follow(self, progress: Progress) -> None:
+        """Tell the progress of pauses and retries."""
+        self.on_wait.append(progress.waited)
+        self.on_retry.append(progress.retried)
+
     def wait(self, seconds: float) -> None:
         """The destination asked for a pause."""
         for listener in self.on_wait:
@@ -89,10 +126,9 @@ async def open_pipeline(
     settings = project.settings
     chosen = settings.pipelines[pipeline]
     source_settings = settings.sources[chosen.source]
-    destination_settings = settings.destinations[destination]
     source_spec = project.source_spec(chosen.source)
     plan = project.plan(pipeline)
-    routes = plan.routes(destination, destination_settings.type)
+    routes = plan.routes(destination, settings.destinations[destination].type)
     rules = rules_of(settings, pipeline, destination, plan)
     contacts = contacts_of(settings, destination, plan)
     required = required_consent(settings, pipeline, destination)
@@ -109,7 +145,7 @@ async def open_pipeline(
     try:
         destination_spec = project.destination_spec(destination)
         target = destination_spec.open(
-            destination_settings.settings,
+            settings.destinations[destination].settings,
             DestinationContext(
                 is_backfill=is_backfill,
                 on_wait=lambda seconds: listeners[0].wait(seconds),

@@ -96,7 +96,8 @@ async def run_partition(flow: Flow, partition: Partition) -> None:
             if issue.withheld:
                 flow.on_withheld(issue.withheld)
             # What a rule holds back is held back on purpose: no reason to stop.
-            flow.breaker.note(issue.total(), sum(letter.stage != "route" for letter in issue.dead))
+            bad = [(letter.reason, letter.detail) for letter in issue.dead if letter.stage != "route"]
+            flow.breaker.note(issue.total(), len(bad), bad)
             flow.breaker.check()
         LOG.debug("page read", extra={"partition": partition.number, "stream": stream, "records": len(records)})
         flow.on_issued(outgoing)

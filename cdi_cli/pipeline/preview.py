@@ -22,10 +22,10 @@ from cdi_cli.errors import ConfigError
 from cdi_cli.events import Event, Occurrence, occurrences, subjects_of, updated
 from cdi_cli.pipeline.cumulative import as_news
 from cdi_cli.pipeline.issue import Candidate
-from cdi_cli.pipeline.ledger_view import Line, by_key, find_records, lines_of
+from cdi_cli.pipeline.ledger_view import Line, by_key, find_records, lines_of, meant
 from cdi_cli.pipeline.looking import Happening, Way, issuer_of, open_source, ways_of
 from cdi_cli.pipeline.preview_issue import Fate, PreviewIssuer, judge_of
-from cdi_cli.pipeline.preview_lineage import Lineage, trace
+from cdi_cli.pipeline.preview_lineage import Lineage, Probe, trace
 from cdi_cli.pipeline.preview_mask import personal_texts
 from cdi_cli.pipeline.preview_origin import Origins
 from cdi_cli.pipeline.project import Project
@@ -37,6 +37,7 @@ from cdi_cli.sources import Departed, Joined, Nothing, Reading, Source, SourceCo
 from cdi_cli.state._base import Store
 
 NAMED_MAX = 5
+NAMED_BY = "id, number or e-mail"
 _NUMBER = re.compile(r"\[\d+\]")
 
 
@@ -61,8 +62,8 @@ class Left:
 class PreviewedEvent:
     """One event. `fate`: what becomes of it if it is news; `lines`: what the ledger and the queue know of it.
 
-    `left`: properties that stay behind; `missing`: planned properties for which the record has no value. `is_asked_for`: it
-    was named.
+    `left`: properties that stay behind; `missing`: planned properties for which the record has no value; `with_contacts`:
+    the event with its contacts as the destination takes them. `is_asked_for`: it was named.
     """
 
     name: str
@@ -75,12 +76,21 @@ class PreviewedEvent:
     lineage: Lineage = field(default_factory=lambda: Lineage([]))
     left: list[Left] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    with_contacts: Event | None = None
     is_asked_for: bool = False
 
     @property
     def is_beside_the_point(self) -> bool:
         """Whether it is an update of something that did not change, and nobody asked for it."""
         return self.kind == "order.updated" and not self.lines and not self.is_asked_for
+
+    def source(self, probe: Probe) -> str:
+        """What a value was read from, and whether it goes out as a contact that the destination takes otherwise."""
+        source = self.origins.source(probe)
+        if self.with_contacts is None or probe.place == "event" or not source:
+            return source
+        held = self.with_contacts.properties if probe.place == "properties" else self.with_contacts.context
+        return source if value_at(held, probe.steps) == (probe.value, True) else f"{source}, by `contacts`"
 
 
 @dataclass(slots=True)
@@ -152,6 +162,9 @@ async def preview(
             (readings,) = await source.read(stream, [record])
             own = readings.records if isinstance(readings, Joined) else [record] * len(readings)
             found += [(stream, origin, reading) for reading, origin in zip(readings, own, strict=True)]
+        if not isinstance(wanted, GivenRecord):
+            are_meant = meant([reading for _, _, reading in found], wanted)
+            found = [one for one, is_meant in zip(found, are_meant, strict=True) if is_meant]
         _require_one(found, way, family)
         async with _drafter(project, way, is_backfill=is_backfill) as draft:
             look = _look(project, way, source, store, draft)
@@ -161,7 +174,7 @@ async def preview(
 def _require_one(found: Sequence[tuple[str, bytes, Reading]], way: Way, family: str) -> None:
     if not found:
         raise ConfigError(
-            f"the source `{way.source_name}` knows no {family} of that id, number or e-mail",
+            f"the source `{way.source_name}` knows no {family} of that {'SKU or id' if family == 'product' else NAMED_BY}",
             hint="check it, or preview a record from a file with `--record FILE`",
         )
     if len({record for _, record, _ in found}) > 1:
@@ -300,17 +313,18 @@ def _event(look: _Look, stream: str, record: bytes, occurrence: Occurrence, rule
     made = PreviewedEvent(rule.name, occurrence.kind, event, fate, rule, origins)
     if fate.event is not None:
         made.lineage = trace(fate.event, look.issuer.drawer(candidate, fate))
-        made.left = list(_left(look, candidate, fate.event, made))
+        made.with_contacts = look.issuer.with_contacts(fate.event, candidate)
+        made.left = list(_left(look, fate.event, made))
     made.missing = [each.name for each in rule.planned.properties if each.name not in event.properties]
     return made
 
 
-def _left(look: _Look, candidate: Candidate, event: Event, made: PreviewedEvent) -> Iterator[Left]:
+def _left(look: _Look, event: Event, made: PreviewedEvent) -> Iterator[Left]:
     """Properties that no field of the request is made of, each once whatever the number of its element, with the reason."""
     used = {_any(probe.path) for one in made.lineage.requests for leaf in one.leaves for probe in leaf.probes}
     planned = made.rule.planned.route(look.way.destination_name, look.kind)
     excluded = planned.exclude if planned is not None else ()
-    converted = look.issuer.with_contacts(event, candidate).properties
+    converted = made.with_contacts.properties if made.with_contacts is not None else event.properties
     told: set[str] = set()
     for probe in made.lineage.unused:
         path = _any(probe.path)
@@ -325,7 +339,7 @@ def _left(look: _Look, candidate: Candidate, event: Event, made: PreviewedEvent)
         elif not value_at(converted, probe.steps)[1]:
             yield Left(path, "left out by `contacts`")
         else:
-            yield Left(path, f"{look.way.destination_name} has no field for it")
+            yield Left(path, "no field of the request is made of it")
 
 
 def _dropping(way: Way, fate: Fate, path: str) -> int | None:

@@ -3,7 +3,8 @@
 Each value of the event is changed a little, alone, and the request is made again: the fields that are no longer the same
 are made of it. This holds for every destination, whatever it renames, adds up, hashes or leaves out, and needs nothing of
 it but its own encoding. A change that the destination would refuse tells nothing, so several are tried; a value whose every
-change is refused or makes no difference is one that the request does not hold.
+change is refused or makes no difference is one that the request does not hold. A field that is gone after a change is made
+of the value only where that was taken away: a switch that makes another request of the event is no source of all its fields.
 """
 
 from __future__ import annotations
@@ -78,27 +79,31 @@ def trace(event: Event, draw: Draw) -> Lineage:
     probes = list(_probes(event))
     lineage.is_whole = len(probes) <= PROBES_MAX
     for probe in probes[:PROBES_MAX]:
-        found = _made_of(event, probe, draw, requests)
+        found, is_used = _made_of(event, probe, draw, requests)
         for leaf in found:
             leaf.probes.append(probe)
-        if not found and probe.place == "properties":
+        if not is_used and probe.place == "properties":
             lineage.unused.append(probe)
     return lineage
 
 
-def _made_of(event: Event, probe: Probe, draw: Draw, requests: Sequence[Traced]) -> list[Leaf]:
-    """The leaves that some change of the value changes; what is left without it counts only where no other change is taken.
+def _made_of(event: Event, probe: Probe, draw: Draw, requests: Sequence[Traced]) -> tuple[list[Leaf], bool]:
+    """The leaves that some change of the value changes, and whether any change makes another request at all.
 
-    One change is not enough: a text may be cut up, and each part of it stand in a field of its own.
+    What is left without the value counts only where no other change is taken. One change is not enough: a text may be cut
+    up, and each part of it stand in a field of its own.
     """
     found: dict[int, Leaf] = {}
+    is_used = False
     for variant in _variants(probe.value):
         if variant is _REMOVED and found:
             break
         made = _drawn(event, probe, variant, draw)
         if isinstance(made, list):
-            found |= {id(leaf): leaf for leaf in _differing(requests, made)}
-    return list(found.values())
+            differing = list(_differing(requests, made))
+            is_used = is_used or bool(differing)
+            found |= {id(leaf): leaf for leaf, is_gone in differing if variant is _REMOVED or not is_gone}
+    return list(found.values()), is_used
 
 
 def _drawn(event: Event, probe: Probe, variant: Any, draw: Draw) -> Drawn:
@@ -114,13 +119,14 @@ def _drawn(event: Event, probe: Probe, variant: Any, draw: Draw) -> Drawn:
     return draw(msgspec.structs.replace(event, **{EVENT_FIELDS[name]: variant}), None)
 
 
-def _differing(requests: Sequence[Traced], made: Sequence[Draft]) -> list[Leaf]:
-    """The leaves that are not the same in the requests that were made of the changed event."""
-    found: list[Leaf] = []
+def _differing(requests: Sequence[Traced], made: Sequence[Draft]) -> Iterator[tuple[Leaf, bool]]:
+    """The leaves that are not the same in the requests that were made of the changed event, and whether they are gone."""
     for number, request in enumerate(requests):
         others = {leaf.steps: leaf.value for leaf in _leaves(made[number])} if number < len(made) else {}
-        found += [leaf for leaf in request.leaves if others.get(leaf.steps, _NOWHERE) != leaf.value]
-    return found
+        for leaf in request.leaves:
+            other = others.get(leaf.steps, _NOWHERE)
+            if other != leaf.value:
+                yield leaf, other is _NOWHERE
 
 
 _NOWHERE = object()

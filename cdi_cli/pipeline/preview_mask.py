@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from cdi_cli.commerce import Address, Consent, Customer, Entity, Money
+from cdi_cli.events.ids import slug
 from cdi_cli.plan.findings import counted
 from cdi_cli.plan.model import Pii
 
@@ -99,9 +100,10 @@ def _shown(value: Any, field: str, *, has_data: bool) -> Any:
 
 
 def personal_texts(entity: Entity) -> frozenset[str]:
-    """Every text of an entity that tells something about a person, in lower case."""
+    """Every text of an entity that tells something about a person, in lower case, and as it would stand in an id."""
     texts = [*_texts(entity, is_personal=False), *([entity.number or ""] if isinstance(entity, Customer) else [])]
-    return frozenset(text.casefold() for text in texts if len(text) >= PERSONAL_CHARACTERS_MIN)
+    found = {form for text in texts for form in (text.casefold(), slug(text))}
+    return frozenset(form for form in found if len(form) >= PERSONAL_CHARACTERS_MIN)
 
 
 def _texts(value: Any, *, is_personal: bool) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -18,7 +19,8 @@ class Progress:
     `pulled`, `issued`: records read and items made of them, by stream. An item is an event, or a record that made none.
     `settled`: (stream, outcome) of items whose outcome is durably stored. `expected`: records per stream, as the source
     counted them (None: it could not); `already`: what earlier runs read of that. `events`: delivered by event name.
-    `pages` were read from the source, `requests` are batches sent.
+    `pages` were read from the source, `requests` are batches sent. `looks_from`: until then (monotonic) events that may have
+    arrived wait to be looked for.
     """
 
     pulled: Counter[str] = field(default_factory=Counter)
@@ -33,6 +35,7 @@ class Progress:
     waited_seconds: float = 0.0
     requests: int = 0
     pages: int = 0
+    looks_from: float = 0.0
 
     def retried(self, seconds: float) -> None:
         """One request is about to be tried again, in so many seconds."""
@@ -43,6 +46,11 @@ class Progress:
         """The other side asked for a pause."""
         self.waited_seconds += seconds
         LOG.warning("the destination asked for a pause", extra={"seconds": round(seconds, 3)})
+
+    def waited_to_look(self, seconds: float) -> None:
+        """Events may have arrived, and it takes so long until they can be looked for."""
+        self.looks_from = max(self.looks_from, time.monotonic() + seconds)
+        LOG.warning("events may have arrived: they are looked for after a pause", extra={"in_seconds": round(seconds)})
 
     def delivered(self) -> int:
         """Events delivered and settled, over all streams; may be called from another thread."""

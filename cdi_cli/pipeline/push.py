@@ -29,7 +29,7 @@ from cdi_cli.pipeline.stop import Stop
 from cdi_cli.pipeline.work import Hooks, close_run, make_flow, rare_garbage_collection, work_through
 from cdi_cli.plan import CompiledPlan
 from cdi_cli.plan.schema import event_schema
-from cdi_cli.state._base import Job, JobSpec, Partition, Store
+from cdi_cli.state._base import Job, Partition, Store
 
 LOG = logging.getLogger("cdi.pipeline")
 
@@ -67,13 +67,12 @@ async def run_push(
     """
     started = clock.monotonic()
     hooks = hooks or Hooks()
-    opened.on_wait.append(progress.waited)
-    opened.on_retry.append(progress.retried)
+    opened.follow(progress)
     job, is_resumed = _find_or_make_job(opened, store, file, request, clock.instant())
     hooks.on_job(job, is_resumed)
     progress.expected[PUSH_STREAM] = None
     run_id = store.start_run(job.id, plan_version=opened.plan.version)
-    about = {"pipeline": opened.pipeline, "destination": opened.destination_name, "job": job.id, "run": run_id}
+    about = opened.about(job, run_id)
     LOG.info("push resumed" if is_resumed else "push started", extra={**about, "digest": file.digest})
     now = job.spec.server_started_at if request.takes_now else None
     messages = MessageReader(opened.plan, opened.builder, opened.require_consent, now)
@@ -125,18 +124,7 @@ def _find_or_make_job(opened: Opened, store: Store, file: EventFile, request: Pu
         if job.status == "open" and (job.spec.asked, job.spec.fingerprint) == (asked, fingerprint):
             return job, True
     window = Window(now, shift(now, timedelta(milliseconds=1)))
-    spec = JobSpec(
-        pipeline=opened.pipeline,
-        source=opened.source_name,
-        destination=opened.destination_name,
-        streams=(PUSH_STREAM,),
-        window=window,
-        asked=asked,
-        fingerprint=fingerprint,
-        plan_version=opened.plan.version,
-        server_started_at=now,
-        kind="push",
-    )
+    spec = opened.job_spec((PUSH_STREAM,), window, now, kind="push", asked=asked, fingerprint=fingerprint)
     return store.create_job(spec, [Partition(0, PUSH_STREAM, window)]), False
 
 

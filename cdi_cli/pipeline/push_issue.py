@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import msgspec
 
+from cdi_cli.clock import Instant
 from cdi_cli.destinations import Rejected
 from cdi_cli.events import Event, Occurrence, content_of, key_of
 from cdi_cli.pipeline.erase_letters import mentions
@@ -31,12 +32,21 @@ UNPLANNED_NAMES_MAX = 50
 """Events that the plan does not have are counted by name up to so many, the others together: a file names what it likes."""
 
 
+class _Dated(msgspec.Struct):
+    """The time of a message."""
+
+    timestamp: Instant | None = None
+
+
 @dataclass(frozen=True)
 class LineIssuer(Issuer):
-    """An issuer of lines; `messages` reads them. `own_names`: names of pages, by event id; `unplanned`: names seen."""
+    """An issuer of lines; `messages` reads them.
+
+    `own_names`: names of pages, by event id and rule; `unplanned`: names seen.
+    """
 
     messages: MessageReader | None = None
-    own_names: dict[str, str] = field(default_factory=dict)
+    own_names: dict[tuple[str, str], str] = field(default_factory=dict)
     unplanned: set[str] = field(default_factory=set)
 
     @classmethod
@@ -90,7 +100,7 @@ class LineIssuer(Issuer):
             issue.count(stream, event.name, "filtered", "not_routed")
             return
         if found.own_name is not None:
-            self.own_names[event.id] = found.own_name
+            self.own_names.setdefault((event.id, event.name), found.own_name)
         # Nothing was made of an entity here; what asks for one is answered below from the event itself.
         occurrence = Occurrence(event.kind, event.at, cast("Entity", None), {})
         candidates.append((event, found.rule, record, occurrence))
@@ -106,7 +116,7 @@ class LineIssuer(Issuer):
 
     def _routed(self, event: Event, ruling: Ruling | None) -> Event:
         routed = super()._routed(event, ruling)
-        own = self.own_names.get(event.id)
+        own = self.own_names.get((event.id, event.name))
         return routed if own is None or routed.name != event.name else msgspec.structs.replace(routed, name=own)
 
     def _leave_unknown(self, issue: Issue, stream: str, record: bytes, found: Unplanned) -> None:
@@ -149,9 +159,12 @@ class LineIssuer(Issuer):
 
 
 def line_of(letter: DeadLetter) -> Line:
-    """The line of a dead letter, under the number that it had in its file."""
+    """The line of a dead letter, under the number that it had in its file, with the time that its event was given."""
     found = _LINE.match(letter.detail)
-    return Line(letter.record or b"", int(found[1]) if found is not None else 0)
+    line = Line(letter.record or b"", int(found[1]) if found is not None else 0)
+    if letter.event is not None:
+        line.taken_at = msgspec.json.decode(letter.event, type=_Dated).timestamp
+    return line
 
 
 def _at_line(record: bytes, detail: str) -> str:

@@ -42,11 +42,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Line(bytes):
-    """One line without its end; `number` counts from 1. `length`: its size in bytes where it is too long to be kept."""
+    """One line without its end; `number` counts from 1. `length`: its size in bytes where it is too long to be kept.
+
+    `taken_at`: when its event happened, as an earlier push took it; for one that does not say so itself.
+    """
 
     number: int
     length: int
     digest: bytes
+    taken_at: Instant | None = None
 
     def __new__(cls, text: bytes, number: int, length: int = 0, digest: bytes = b"") -> Line:
         line = bytes.__new__(cls, text)

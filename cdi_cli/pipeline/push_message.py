@@ -3,6 +3,9 @@
 What somebody else's file says is trusted in nothing: types are checked before anything downstream reads them. An event
 without `messageId` gets one made of its content, the same in any file and line. `timestamp` is business time: without it
 (and `originalTimestamp`) an event is refused, unless it may count as happening now.
+
+The ledger files an event under the hour of its time: exports of one event give it with more digits or fewer, and a look-up
+goes by time. One whose time was moved to another hour counts as another event.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ UNDATED = Instant("1970-01-01T00:00:00.000Z")
 NAME_CHARACTERS_MAX = 80
 _NOT_TOLD = frozenset({"messageId", "writeKey"})
 """What the content of a message is told without: an empty id, and the key that dead letters do not keep."""
+_INTEGRATIONS = "`integrations` is left out: the destination's settings decide"
+_OF_A_RECORD = "made by a run from a record: runs and pushes do not know of each other what they sent"
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -60,7 +65,7 @@ class Ready:
     """A ready-made event and the rule of the plan that it is checked by.
 
     `own_name`: the name of a page or screen that the plan has no file for, which goes out in place of the rule's. `notes`:
-    what was left out of the message.
+    what was left out of the message, and what should be known of it.
     """
 
     event: Event
@@ -111,13 +116,14 @@ class MessageReader:
             rule = self._rules.get((kind, own or kind)) or self._rules.get((kind, kind))
             if rule is None:
                 return Unplanned(name, event_id)
-            return self._ready(message, event_id, rule, own)
+            now = getattr(line, "taken_at", None) or self._now
+            return self._ready(message, event_id, rule, own, now)
         except _Bad as bad:
             return BadMessage(bad.reason, bad.detail, event_id, name)
 
-    def _ready(self, message: dict[str, Any], event_id: str, rule: EventRule, own: str | None) -> Ready:
+    def _ready(self, message: dict[str, Any], event_id: str, rule: EventRule, own: str | None, now: Instant | None) -> Ready:
         user_id, anonymous_id = _people(message, rule.type)
-        at, created_at = self._times(message)
+        at, created_at = self._times(message, now)
         holder = holder_of(rule.type)
         properties = _object(message, holder)
         body = _encode(properties)
@@ -138,8 +144,10 @@ class MessageReader:
             key=key_of(event_id),
             content=content_of(body),
         )
-        notes = ("`integrations` is left out: the destination's settings decide",) if message.get("integrations") else ()
-        return Ready(event, rule, own if rule.type in VIEWS and own != rule.name else None, notes)
+        notes = [_INTEGRATIONS] if message.get("integrations") else []
+        if event_id.startswith(self._builder.namespace):
+            notes.append(_OF_A_RECORD)
+        return Ready(event, rule, own if rule.type in VIEWS and own != rule.name else None, tuple(notes))
 
     def _id(self, message: dict[str, Any]) -> str:
         given = message.get("messageId")
@@ -151,18 +159,18 @@ class MessageReader:
             raise _Bad("bad_message", "`messageId` is not text")
         return given
 
-    def _times(self, message: dict[str, Any]) -> tuple[Instant, Instant]:
+    def _times(self, message: dict[str, Any], now: Instant | None) -> tuple[Instant, Instant]:
         """Business time, and when the event was made as the ledger has it."""
         given = message.get("timestamp") or message.get("originalTimestamp")
         if given is None:
-            if self._now is None:
+            if now is None:
                 raise _Bad("no_timestamp", "the event has no `timestamp`; `--now` takes such events as happening now")
-            return self._now, UNDATED
+            return now, UNDATED
         try:
             at = parse_instant(given)
         except (TypeError, ValueError, OverflowError):
             raise _Bad("bad_timestamp", "`timestamp` is no ISO 8601 date-time with a zone") from None
-        return at, at
+        return at, Instant(f"{at[:13]}:00:00.000Z")
 
     def _context(self, message: dict[str, Any], kind: str) -> dict[str, Any]:
         context = dict(_object(message, "context"))

@@ -32,7 +32,7 @@ from cdi_cli.pipeline.work import (
     unless_stopped,
     work_through,
 )
-from cdi_cli.state._base import Job, JobSpec, Store
+from cdi_cli.state._base import Job, Store
 
 LOG = logging.getLogger("cdi.pipeline")
 
@@ -52,12 +52,11 @@ async def run_reconcile(
     """
     started = clock.monotonic()
     hooks = hooks or Hooks()
-    opened.on_wait.append(progress.waited)
-    opened.on_retry.append(progress.retried)
+    opened.follow(progress)
     job, is_resumed = await unless_stopped(_find_or_make(opened, store, request, clock), stop)
     hooks.on_job(job, is_resumed)
     run_id = store.start_run(job.id, plan_version=opened.plan.version)
-    about = {"pipeline": opened.pipeline, "destination": opened.destination_name, "job": job.id, "run": run_id}
+    about = opened.about(job, run_id)
     LOG.info("reconcile resumed" if is_resumed else "reconcile started", extra=about)
     deadline = None if request.duration_seconds is None else started + request.duration_seconds
     flow = make_flow(
@@ -103,18 +102,7 @@ async def _find_or_make(opened: Opened, store: Store, request: SyncRequest, cloc
     if not since < server_now:
         raise ConfigError("the reconciliation would start in the future", hint="`--since` must be in the past")
     window = Window(since, server_now)
-    spec = JobSpec(
-        pipeline=opened.pipeline,
-        source=opened.source_name,
-        destination=opened.destination_name,
-        streams=streams,
-        window=window,
-        asked=asked,
-        fingerprint=opened.fingerprint,
-        plan_version=opened.plan.version,
-        server_started_at=server_now,
-        kind="reconcile",
-    )
+    spec = opened.job_spec(streams, window, server_now, kind="reconcile", asked=asked)
     return store.create_job(spec, await plan_partitions(opened.source, streams, window, workers=1)), False
 
 

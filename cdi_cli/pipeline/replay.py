@@ -144,8 +144,7 @@ async def run_replay(
     """
     started = clock.monotonic()
     hooks = hooks or Hooks()
-    opened.on_wait.append(progress.waited)
-    opened.on_retry.append(progress.retried)
+    opened.follow(progress)
     server_now = await unless_stopped(opened.source.server_now(), stop)
     refuse_skew(server_now, clock)
     numbers = by_stream(opened, store, request.numbers)
@@ -154,7 +153,7 @@ async def run_replay(
     hooks.on_job(job, False)
     progress.expected.update({stream: len(listed) for stream, listed in numbers.items()})
     run_id = store.start_run(job.id, plan_version=opened.plan.version)
-    about = {"pipeline": opened.pipeline, "destination": opened.destination_name, "job": job.id, "run": run_id}
+    about = opened.about(job, run_id)
     LOG.info("replay started", extra={**about, "letters": len(request.numbers)})
     source = LetterSource(opened, store, numbers)
     flow = letter_flow(opened, store, run_id, progress, source, rate=request.rate, hooks=hooks)
@@ -256,17 +255,8 @@ def _partitions(numbers: dict[str, list[int]], window: Window) -> list[Partition
 
 
 def _spec(opened: Opened, request: ReplayRequest, streams: tuple[str, ...], window: Window, server_now: Instant) -> JobSpec:
-    return JobSpec(
-        pipeline=opened.pipeline,
-        source=opened.source_name,
-        destination=opened.destination_name,
-        streams=streams,
-        window=window,
-        asked=f"{HISTORY if request.is_history else ''}{request.asked}",
-        fingerprint=opened.fingerprint,
-        plan_version=opened.plan.version,
-        server_started_at=server_now,
-        kind="replay",
+    return opened.job_spec(
+        streams, window, server_now, kind="replay", asked=f"{HISTORY if request.is_history else ''}{request.asked}"
     )
 
 

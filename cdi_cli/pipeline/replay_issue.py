@@ -4,6 +4,9 @@ A letter that holds an event stands for that event alone, under the id that it h
 long ago. One of something unplanned stands for all events of its lifecycle kind, one of an unreadable record for everything
 that the record makes. A letter stays in the queue where its place in it is still taken, by what is rejected again or by an
 event on its way; otherwise it leaves with its page.
+
+What an earlier replay was sending when it ended is looked for before it is sent, except for a letter in doubt: that somebody
+replays it is the decision that its event did not arrive.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from cdi_cli.pipeline.push_lines import PUSH_STREAM
 from cdi_cli.pipeline.routing import QUARANTINE, Ruling
 from cdi_cli.plan import MappingError
 from cdi_cli.sources import Departed, Joined, Nothing, Reading, Unreadable
-from cdi_cli.state._base import CountKey, DeadLetter, StoredDeadLetter
+from cdi_cli.state._base import IN_DOUBT, CountKey, DeadLetter, StoredDeadLetter
 
 NOT_MADE = "no_longer_made"
 """The reason of letters whose event nothing makes any more: another plan, another setting, another name."""
@@ -91,6 +94,8 @@ class LetterIssuer(LineIssuer):
         else:
             one = self._issue_own(letter, found)
         self._leave_known_letters(one)
+        if not is_whole and letter.reason != IN_DOUBT:
+            self._part_doubtful(one)
         if letter.event_id is None:
             one.dead = [_kept(each, letter) for each in one.dead]
         places = {item.event.key for item in (*one.outgoing, *one.doubtful)} | {each.place for each in one.dead}

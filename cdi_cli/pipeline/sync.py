@@ -34,7 +34,7 @@ from cdi_cli.pipeline.work import (
     unless_stopped,
     work_through,
 )
-from cdi_cli.state._base import Job, JobSpec, Partition, Store
+from cdi_cli.state._base import Job, Partition, Store
 
 LOG = logging.getLogger("cdi.pipeline")
 FORGETTABLE = ("order", "cart")
@@ -77,8 +77,7 @@ async def run_sync(
     """
     started = clock.monotonic()
     hooks = hooks or Hooks()
-    opened.on_wait.append(progress.waited)
-    opened.on_retry.append(progress.retried)
+    opened.follow(progress)
     server_now = await unless_stopped(opened.source.server_now(), stop)
     refuse_skew(server_now, clock)
     streams = tuple(name for name in opened.source_spec.names if name in (request.streams or opened.streams))
@@ -86,7 +85,7 @@ async def run_sync(
     hooks.on_job(job, True)
     _open_windows(opened, store, job, starts, streams, server_now)
     run_id = store.start_run(job.id, plan_version=opened.plan.version)
-    about = {"pipeline": opened.pipeline, "destination": opened.destination_name, "job": job.id, "run": run_id}
+    about = opened.about(job, run_id)
     LOG.info("sync started", extra=about)
     budget = Budget(monotonic=clock.monotonic)
     scope = scope_of(opened, store, job)
@@ -143,17 +142,13 @@ def _job(
     if job is not None:
         return job, starts
     since = min(starts.values())
-    spec = JobSpec(
-        pipeline=opened.pipeline,
-        source=opened.source_name,
-        destination=opened.destination_name,
-        streams=tuple(streams),
-        window=Window(since, max(server_now, shift(since, timedelta(milliseconds=1)))),
+    spec = opened.job_spec(
+        tuple(streams),
+        Window(since, max(server_now, shift(since, timedelta(milliseconds=1)))),
+        server_now,
+        kind="sync",
         asked="sync",
         fingerprint="",
-        plan_version=opened.plan.version,
-        server_started_at=server_now,
-        kind="sync",
     )
     return store.create_job(spec, []), starts
 

@@ -104,6 +104,7 @@ def make_flow(
         breaker,
         is_idempotent=opened.is_idempotent,
         confirm_after_seconds=opened.confirm_after_seconds,
+        look_after_seconds=_look_after_seconds(opened, store),
     )
     hooks = hooks or Hooks()
     return Flow(
@@ -119,6 +120,16 @@ def make_flow(
         hooks.on_withheld,
         stamp,
     )
+
+
+def _look_after_seconds(opened: Opened, store: Store) -> float:
+    """How long what an earlier run was sending when it ended may still be on its way to where it can be found."""
+    if opened.is_idempotent or not opened.confirm_after_seconds:
+        return 0.0
+    age_seconds = store.doubts_age_seconds(opened.source_name, opened.destination_name)
+    if age_seconds is None:
+        return 0.0
+    return min(max(opened.confirm_after_seconds - age_seconds, 0.0), opened.confirm_after_seconds)
 
 
 def stamp_of(spec: SourceSpec, until: Callable[[Partition], Instant]) -> Callable[[Partition], str]:

@@ -33,8 +33,9 @@ class EventRule:
 
     `map(occurrence, raw)` gives its properties: what is missing is left out; it raises MappingError where a script of the
     plan fails, and nothing else. `check(properties)` tells what breaks the plan. `on_unplanned` is the policy for properties
-    that the plan does not name. `pii`: class by property path (`address.city`, `products[].sku`), only where the plan gives
-    one. `source` is the text of `map`, for people; `given(occurrence, raw)` what its scripts read, None where it has none.
+    that the plan does not name; `is_open`: they may be sent. `pii`: class by property path (`address.city`,
+    `products[].sku`), only where the plan gives one. `source` is the text of `map`, for people; `given(occurrence, raw)` is
+    what its scripts read, None where it has none.
     """
 
     name: str
@@ -42,6 +43,7 @@ class EventRule:
     kind: str
     on_violation: OnViolation
     on_unplanned: OnViolation
+    is_open: bool
     map: Mapper
     check: Callable[[dict[str, Any]], tuple[Violation, ...]]
     pii: dict[str, Pii]
@@ -111,12 +113,14 @@ def _compile(event: PlannedEvent, plan: Plan, settings: Mapping[str, Any]) -> Ev
 
         scripts = ScriptRun(event, plan.denied_fields, settings)
     source, mapping = _mapping(event, plan, scripts)
+    on_unplanned = next((known for known in ON_VIOLATION if known == plan.unplanned_properties), event.on_violation)
     return EventRule(
         name=event.name,
         type=event.type,
         kind=event.trigger,
         on_violation=event.on_violation,
-        on_unplanned=next((known for known in ON_VIOLATION if known == plan.unplanned_properties), event.on_violation),
+        on_unplanned=on_unplanned,
+        is_open=plan.allows_unplanned or on_unplanned == "warn",
         map=mapping,
         check=Checker(event, allows_unplanned=plan.allows_unplanned),
         pii={path: each.pii for path, each in event.walk() if each.pii is not None},

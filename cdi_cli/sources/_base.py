@@ -181,7 +181,7 @@ class Source(Protocol):
 
     async def find(self, stream: str, by: FindBy, value: str) -> list[bytes]:
         """The records of a stream with this id, number, customer or e-mail, at most `FOUND_MAX`; none where the stream has
-        no such field. Raises what `pages` raises.
+        no such field. The number of a product is a SKU of it. Raises what `pages` raises.
         """
         ...
 

@@ -273,6 +273,10 @@ class Store(Protocol):
         """Which of these ledger keys were about to be sent, and have no outcome: what was last held there is not known."""
         ...
 
+    def doubts_age_seconds(self, source: str, destination: str) -> float | None:
+        """How long ago something was last about to be sent that has no outcome; None when nothing is in doubt."""
+        ...
+
     def settle_doubts(self, numbers: Iterable[int]) -> int:
         """Decide that the events of these dead letters, which are in doubt, did arrive: into the ledger, out of the queue.
 

@@ -63,6 +63,15 @@ def of(db: sqlite3.Connection, source: str, destination: str, places: Iterable[b
     return found
 
 
+def last_at(db: sqlite3.Connection, source: str, destination: str) -> Instant | None:
+    """When something was last about to be sent that has no outcome."""
+    if is_empty(db):
+        return None
+    query = "SELECT max(at) FROM intents WHERE source = ? AND destination = ?"
+    (at,) = db.execute(query, (source, destination)).fetchone()
+    return Instant(at) if at is not None else None
+
+
 def _portions(places: Iterable[bytes]) -> Iterator[list[bytes]]:
     rest = iter(places)
     while portion := list(islice(rest, _AT_ONCE)):

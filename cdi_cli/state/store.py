@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
-from cdi_cli.clock import Clock, Instant, Window
+from cdi_cli.clock import Clock, Instant, Window, to_datetime
 from cdi_cli.errors import CdiError, StateError
 from cdi_cli.state import counters, dead_letters, intents, jobs, ledger, ledger_compact, ledger_scopes, ledger_whole, people
 from cdi_cli.state._base import (
@@ -237,6 +237,12 @@ class SqliteStore:
         """Which of these ledger keys were about to be sent, and have no outcome."""
         with self._reader.use() as db:
             return intents.of(db, source, destination, places)
+
+    def doubts_age_seconds(self, source: str, destination: str) -> float | None:
+        """How long ago something was last about to be sent that has no outcome; None when nothing is in doubt."""
+        with self._reader.use() as db:
+            at = intents.last_at(db, source, destination)
+        return None if at is None else (self._clock.now() - to_datetime(at)).total_seconds()
 
     def settle_doubts(self, numbers: Iterable[int]) -> int:
         """Decide that the events of these dead letters, which are in doubt, did arrive; returns how many were in doubt."""

@@ -110,6 +110,40 @@ def _mend(store: Any, record: bytes) -> None:
     store.settle(store.start_run(job.id), [Settlement(0, dead=(letter,))])
 
 
+def test_what_is_in_doubt_is_sent_where_it_is_named_only(tmp_path: Path) -> None:
+    """A replay of everything does not decide that it had not arrived; it says so, and sends the rest."""
+    with too_strict(tmp_path) as project:
+        set_minimum(project, 0)
+        doubtful, *others = [one["id"] for one in waiting(project)]
+        with open_store(project.state) as store:
+            _doubt(store, doubtful)
+
+        recheck = project.run("dlq", "recheck", "--json")
+        everything = project.run("dlq", "replay", "--yes")
+        again = project.run("dlq", "replay", "--event", "Order Completed", "--yes", "--json")
+        left = waiting(project)
+        named = project.run("dlq", "replay", "--reason", "in_doubt")
+
+    told = "not replayed: 1 dead letter in doubt: find out what arrived, then name the others, or `--reason in_doubt`\n"
+    assert (recheck.code, recheck.json()[0]["counts"]["passes"]) == (1, len(others))
+    assert (everything.code, told in everything.err) == (1, True)
+    assert f"left the queue: {len(others)} of {len(others)} dead letters\n" in everything.err
+    assert (again.code, again.json(), told in again.err) == (1, [], True)
+    assert [one["id"] for one in left] == [doubtful]
+    assert (named.code, "left the queue: 1 of 1 dead letter\n" in named.err) == (0, True)
+
+
+def _doubt(store: Any, number: int) -> None:
+    """Make a dead letter one of which it is not known whether it arrived."""
+    from dataclasses import replace
+
+    from cdi_cli.state._base import IN_DOUBT, Settlement
+
+    letter = replace(store.dead_letter(number).letter, reason=IN_DOUBT, stage="send", violations=())
+    job = store.find_job("main", "segment")
+    store.settle(store.start_run(job.id), [Settlement(0, dead=(letter,))])
+
+
 def test_history_stays_history(tmp_path: Path) -> None:
     """Letters that a backfill left are sent as history, as often as they are replayed; those of a sync as news."""
     history = "backfill_integrations: [Amplitude]"

@@ -140,6 +140,8 @@ def test_a_limit_and_the_way_on(project: CliProject) -> None:
     first = project.run("push", "my events.jsonl", "--limit", "10", "--live")
     assert first.code == 0
     assert "push 'my events.jsonl' --pipeline main --live" in first.err
+    again = project.run("push", "my events.jsonl", "--limit", "10", "--live", "--destination", "segment")
+    assert "push 'my events.jsonl' --pipeline main --destination segment --live" in again.err
     second = project.run("push", "my events.jsonl", "--live")
 
     assert second.code == 0

@@ -13,7 +13,16 @@ from simulators import destination_simulator
 from cdi_cli import destinations
 from cdi_cli.checks import Check
 from cdi_cli.config.types import ConnectorSettings
-from cdi_cli.errors import CdiError
+from cdi_cli.destinations import Planned, Preflight
+from cdi_cli.errors import AuthError, CdiError
+from cdi_cli.plan import compile_plan, load_plan
+
+_PLAN = compile_plan(load_plan())
+PLANNED = [
+    Planned(rule.kind, rule.type, rule.name, tuple(path for path, _ in rule.planned.walk()))
+    for kind in _PLAN.kinds
+    for rule in _PLAN.rules(kind)
+]
 
 
 @each_destination
@@ -84,6 +93,28 @@ async def test_a_wrong_set_up_is_named_and_shows_no_secret(destination: Destinat
         assert type(caught.value) is mistake.error, name
         told = repr(checks) + told_by(caught.value)
         assert not [secret for secret in [*destination.secrets(), *mistake.environment.values()] if secret in told], name
+
+
+@each_destination
+async def test_a_preflight_only_asks(destination: DestinationBench) -> None:
+    """One that offers it passes on its simulator, with the default plan; it delivers nothing and raises when refused."""
+    async with destination.opened() as opened:
+        if not isinstance(opened, Preflight):
+            return
+        checks = await opened.preflight(PLANNED)
+        unknown = await opened.preflight([Planned("none", "track", "Never Heard Of", ("odd",))])
+
+    assert checks
+    assert failed_texts(checks) == []
+    assert failed_texts(unknown)
+    assert all(check.detail and check.hint for check in unknown if not check.is_ok)
+    assert (destination.applied_ids(), destination.simulator.deliveries()) == ([], [])
+    mistake = next(one for one in destination.simulator.mistakes.values() if issubclass(one.error, AuthError))
+    async with destination.opened(mistake.settings, mistake.environment) as opened:
+        assert isinstance(opened, Preflight)
+        with pytest.raises(CdiError) as caught:
+            await opened.preflight(PLANNED)
+    assert not [secret for secret in destination.secrets() if secret in told_by(caught.value)]
 
 
 @each_destination

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import pytest
 from contract_bench import SourceBench, each_stream, told_by
 
+from cdi_cli.commerce import Product
 from cdi_cli.errors import CdiError, RefusedError
 from cdi_cli.sources import FOUND_MAX, FindBy
 
@@ -33,7 +34,7 @@ HOSTILE = [
 def values(source: SourceBench, reading: Any) -> dict[FindBy, str]:
     """What a record can be looked up by, as far as its entity tells."""
     found = {
-        "number": getattr(reading, "number", None),
+        "number": getattr(reading, "number", None) or getattr(reading, "sku", None),
         "customer_id": getattr(reading, "customer_id", None),
         "email": getattr(reading, "email", None),
     }
@@ -68,8 +69,30 @@ async def test_records_are_found_by_number_customer_and_email(source: SourceBenc
                 if not found:
                     continue
                 assert source.simulator.id_of(json.loads(record)) in source.ids(found)
-                got = {str(values(source, other).get(by)).lower() for others in again for other in others}
-                assert got == {value.lower()}
+                for others in again:  # of a product the record holds its other variants besides
+                    got = {str(values(source, other).get(by)).lower() for other in others}
+                    assert value.lower() in got
+                    assert len(got) == 1 or all(isinstance(other, Product) for other in others)
+
+
+@each_stream
+async def test_a_product_is_found_by_its_sku(source: SourceBench, stream: str) -> None:
+    """By the SKU of any of its variants; streams without products have nothing by it."""
+    records = (await source.records(stream))[:20]
+    async with source.opened() as opened:
+        readings = await opened.read(stream, records)
+        products = [
+            (record, reading)
+            for record, found in zip(records, readings, strict=True)
+            for reading in found
+            if isinstance(reading, Product) and reading.sku and reading.is_published
+        ]
+        for record, product in products[:8]:
+            found = await opened.find(stream, "number", product.sku or "")
+            if stream == "products":
+                assert source.simulator.id_of(json.loads(record)) in source.ids(found)
+
+    assert products or stream != "products"
 
 
 @each_stream

@@ -61,6 +61,12 @@ def number_of(order: Document) -> str:
     return str(order.get("orderNumber") or order["id"])
 
 
+def member_of(order: Document) -> tuple[str, str] | None:
+    """Who orders for which business unit, if they do for one."""
+    person, unit = order.get("customerId") or order.get("anonymousId"), order.get("businessUnit", {}).get("key")
+    return (person, unit) if person and unit else None
+
+
 def payment_ids(order: Document) -> list[str]:
     """The payments that an order refers to."""
     return [link["id"] for link in order.get("paymentInfo", {}).get("payments", [])]

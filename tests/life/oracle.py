@@ -118,6 +118,8 @@ def _file(heard: Heard, message: Document, verdict: Verdict) -> None:
     properties = message.get("properties", {})
     if event == "identify":
         heard.profiles[message["userId"]].append(message)
+    elif event == "group":
+        heard.once[event, message.get("userId") or message["anonymousId"], message["groupId"]].append(message)
     elif event == "Order Updated":
         heard.updates[properties["order_id"]].append(message)
     elif event in OF_ORDERS:
@@ -133,7 +135,7 @@ def _file(heard: Heard, message: Document, verdict: Verdict) -> None:
 def judge(book: Book, applied: Iterable[Document], terms: Terms, *, refused_repeats: int = 0) -> Verdict:
     """Compare what was applied with the book; `refused_repeats`: repeats that the destination recognised by itself."""
     from life.oracle_customers import judge_carts, judge_customers
-    from life.oracle_orders import judge_orders
+    from life.oracle_orders import judge_groups, judge_orders
 
     verdict = Verdict(repeats=refused_repeats, repeats_max=terms.repeats_max)
     heard = hear(applied, terms, verdict)
@@ -141,6 +143,7 @@ def judge(book: Book, applied: Iterable[Document], terms: Terms, *, refused_repe
     judge_customers(case)
     judge_carts(case)
     judge_orders(case)
+    judge_groups(case)
     for key in heard.once.keys() - case.settled:
         verdict.invented.append(f"{' '.join(key)}: nothing in the shop stands for it")
     return verdict

@@ -12,6 +12,7 @@ from life.facts import (
     goods_said,
     is_readable,
     is_shipped_as_a_whole,
+    member_of,
     number_of,
     payment_ids,
     refunds_of,
@@ -38,6 +39,25 @@ def judge_orders(case: Case) -> None:
         _cancelled(case, readable, must=must, is_news=is_news)
         _fulfilled(case, readable, must=must, is_news=is_news)
         _refunded(case, readable[-1], must=must, is_news=is_news)
+
+
+def judge_groups(case: Case) -> None:
+    """Who orders for a business unit is its member: said once for each person and unit, whichever order tells of it."""
+    told: dict[tuple[str, str], list[Document]] = {}
+    for states in case.book.states["orders"].values():
+        member = member_of(states[-1])
+        if member is not None and any(is_readable(state) for state in states):
+            told.setdefault(member, []).append(states[-1])
+    for (person, unit), orders in told.items():
+        owed = [
+            order
+            for order in orders
+            if order["createdAt"] >= case.terms.since and is_readable(order) and not case.is_silent(order)
+        ]
+        must = bool(owed) and not any(case.is_in_letters(order["id"], "group") for order in owed)
+        for message in case.expect(("group", person, unit), must=must, entity_id=orders[0]["id"]):
+            if (message["traits"]["id"], message["traits"]["type"]) != (unit, "business_unit"):
+                case.verdict.wrong.append(f"group {person} {unit}: {message['traits']}")
 
 
 def _unreadable(case: Case, order: Document) -> None:

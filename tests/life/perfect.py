@@ -10,6 +10,7 @@ from life.facts import (
     deliveries_of,
     has_begun_checkout,
     is_shipped_as_a_whole,
+    member_of,
     number_of,
     payment_ids,
     refunds_of,
@@ -30,9 +31,13 @@ def _messages(book: Book, since: str) -> Iterator[Document]:
     for cart_id, states in book.states["carts"].items():
         if states[-1]["createdAt"] >= since and has_begun_checkout(states[-1]):
             yield _track("Checkout Started", {}, states[-1]["createdAt"], cart_id, {"checkout_id": cart_id})
+    members: set[tuple[str, str]] = set()
     for states in book.states["orders"].values():
         if states[-1]["createdAt"] >= since:
             yield from _of_order(book, states[-1])
+            if (member := member_of(states[-1])) is not None and member not in members:
+                members.add(member)
+                yield group(states[-1], member)
 
 
 def _of_order(book: Book, order: Document) -> Iterator[Document]:
@@ -93,6 +98,20 @@ def profile(customer: Document) -> Document:
         "traits": traits,
         "context": {"consent": {"categoryPreferences": given}},
         "originalTimestamp": customer["lastModifiedAt"],
+    }
+
+
+def group(order: Document, member: tuple[str, str]) -> Document:
+    """The membership that an order tells of."""
+    person, unit = member
+    return {
+        "type": "group",
+        "messageId": f"{person}:{unit}",
+        **who(order),
+        "groupId": unit,
+        "traits": {"id": unit, "type": "business_unit"},
+        "context": {},
+        "originalTimestamp": order["createdAt"],
     }
 
 

@@ -55,7 +55,6 @@ pipelines:
     destinations: [first, second]
     streams: [{streams}]
     sync: {{settle: {settle}s, overlap: {overlap}s}}
-    lifecycle: {{groups: []}}  # the oracle judges what is said of customers and orders
     consent:
       Advertising: {{field: custom.fields.marketingConsent}}
       Analytics: {{field: custom.fields.analyticsConsent}}

@@ -26,6 +26,7 @@ from typing import Any
 
 ATTEMPTS_MAX = 6
 MODULES = ("httpx", "jsonschema_rs", "stamina")
+DESTINATIONS = ("/segment/", "/mparticle/", "/insider/")
 
 
 class Killer:
@@ -49,6 +50,13 @@ def move_clock(offset_seconds: float) -> None:
     object.__setattr__(SYSTEM_CLOCK, "now", lambda: datetime.now(UTC) + offset)
 
 
+def look_at_once() -> None:
+    """What may have arrived at Insider is looked for without the minutes that it is given to be found."""
+    from cdi_cli.destinations.insider import DESTINATION
+
+    object.__setattr__(DESTINATION, "confirm_after_seconds", 0.0)
+
+
 def put_points(point: Callable[[], None], at_answer: Callable[[], None]) -> None:
     """Pass a point around each HTTP exchange and each transaction, and one when a destination has answered a batch."""
     from cdi_cli._http_transport import Transport
@@ -60,7 +68,7 @@ def put_points(point: Callable[[], None], at_answer: Callable[[], None]) -> None
         point()
         answer = await attempt(self, method, url, **named)
         point()
-        if "/segment/" in url:
+        if any(name in url for name in DESTINATIONS):
             at_answer()
         return answer
 
@@ -103,6 +111,7 @@ def child(job: dict[str, Any]) -> int:
     os.chdir(job["folder"])
     os.environ.update(job["environment"])
     move_clock(job["offset_seconds"])
+    look_at_once()
     stamina.set_testing(True, attempts=ATTEMPTS_MAX, cap=True)
     sabotage(job["sabotage"])
     if job["kill_at"] or job["kill_at_answer"]:

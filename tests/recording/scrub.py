@@ -49,7 +49,7 @@ NUMERIC = frozenset({
 """Names of texts that are kept where they are numbers of the platform's own, as it writes them; joins go by them."""
 PRICES = frozenset({"attribute special_price"})
 """Names of texts that are amounts: they become 1."""
-OURS = frozenset({"cdi-check"})
+OURS = frozenset({"cdi-check", "configurable"})
 """Values that filters of ours compare with, whatever the shop: no shop's own."""
 PERSONAL_TIMES = frozenset({"dob", "customer_dob"})
 """Names of times that are somebody's own."""

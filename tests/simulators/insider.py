@@ -29,7 +29,7 @@ _SCRIPTS: dict[str, dict[str, Any]] = {
     "unavailable": {"kind": "status", "status": 503, "times": None},
     "lost answer": {"kind": "reset_after_apply", "times": 1},
 }
-_YEARS_DAYS = 36_500
+_KEPT_DAYS = dict.fromkeys(("purchase", "order_cancelled", "order_refunded"), 36_500)
 
 
 class InsiderSimulator:
@@ -40,7 +40,7 @@ class InsiderSimulator:
     def __init__(self, sandbox: SandboxThread) -> None:
         self._sandbox = sandbox
         sandbox.insider.panel.is_open = True
-        sandbox.insider.rules.retention_days["purchase"] = _YEARS_DAYS
+        sandbox.insider.rules.retention_days.update(_KEPT_DAYS)
 
     @property
     def mistakes(self) -> Mapping[str, Mistake]:
@@ -63,7 +63,7 @@ class InsiderSimulator:
             "endpoint": f"{self._sandbox.url}/insider",
             "catalog_endpoint": f"{self._sandbox.url}/insider",
             "identifiers": {"custom": {"guest_id": "anonymous_id"}},
-            "retention_days": {"purchase": _YEARS_DAYS},
+            "retention_days": _KEPT_DAYS,
         }
 
     def clear(self) -> None:

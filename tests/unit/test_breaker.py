@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cdi_cli.errors import StoppedError
-from cdi_cli.pipeline.breaker import Breaker
+from cdi_cli.pipeline.breaker import Breaker, BreakerError
 
 
 def test_a_few_rejects_never_stop_a_run() -> None:
@@ -34,3 +34,18 @@ def test_too_large_a_share_stops_the_run_and_says_what_to_do() -> None:
         breaker.check()
 
     assert "cdi dlq list" in (caught.value.hint or "")
+
+
+def test_the_error_says_why() -> None:
+    """The commonest reasons with an example each: the dead letters of a page that was not finished are not written."""
+    breaker = Breaker(share_max=0.2, rejected_min=3)
+    breaker.note(2, 1, [("bad_json", "line 1: the line is not valid JSON")])
+    breaker.note(2, 2, [("plan_violation", "line 2: `sku` is required"), ("plan_violation", "line 4: `sku` is required")])
+
+    with pytest.raises(BreakerError) as caught:
+        breaker.check()
+
+    assert caught.value.details == (
+        "plan_violation: 2, the first: line 2: `sku` is required",
+        "bad_json: 1, the first: line 1: the line is not valid JSON",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from config_connectors import GOOD, changed, load, problems_of
 from doubles import FakeDestination, FakeSource, order
 from jobs import plan, run
+from replay_bench import letters
+from sync_shop import Life, later, placed
 
 from cdi_cli.commerce import Address, Consent, Customer, Order
 from cdi_cli.events import (
@@ -212,3 +215,36 @@ def test_a_mistake_in_regions_is_told(tmp_path: Path, old: str, new: str, messag
     (problem,) = problems_of(tmp_path, changed(old, new, with_regions()))
 
     assert message in problem.message
+
+
+def test_a_withdrawal_is_told_to_who_may_know_the_person() -> None:
+    """Of a profile that was being sent when a run ended nobody knows whether it is there: the no is among the doubtful."""
+    ledger: dict[bytes, bytes] = {}
+    (known,) = issuer(ledger).issue("customers", [b"{}"], [[customer(1, "granted")]]).outgoing
+    unsure = replace(
+        issuer(ledger), is_idempotent=False, doubts=lambda keys: {key: 1 for key in keys if key == known.event.key}
+    )
+
+    issue = unsure.issue("customers", [b"{}"], [[customer(2, "denied")]])
+
+    (told,) = issue.doubtful
+    assert (issue.outgoing, issue.withheld) == ([], [])
+    assert json.loads(told.encoded)["traits"] == {}
+
+
+async def test_a_letter_of_when_there_was_consent_is_not_replayed(tmp_path: Path) -> None:
+    """What waits in the queue leaves it once its record says that consent was withdrawn."""
+    life = Life(tmp_path / "state.db", [])
+    life.changes = {"require_consent": ("Ads",)}
+    await life.backfill()
+    life.put(placed(1, later(1), consent=Consent({"Ads": "granted"})))
+    life.destination.refused = frozenset({"cdi:test:shop:order:order-1:order-completed"})
+    await life.sync(later(10))
+    assert [stored.letter.reason for stored in letters(life.state)] == ["refused"]
+
+    life.put(placed(1, later(1), updated_at=later(12), version=2, consent=Consent({"Ads": "denied"})))
+    report, error = await life.sync(later(20))
+
+    assert (error, report.books.errors, report.books.reasons) == (None, (), {("orders", "filtered", "consent:Ads"): 1})
+    assert letters(life.state) == []
+    assert life.destination.accepted == []

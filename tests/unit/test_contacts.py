@@ -13,6 +13,7 @@ from jobs import plan
 from plan_tools import copy_default_plan
 
 from cdi_cli.commerce import Address, Customer
+from cdi_cli.destinations.file.settings import FileSettings
 from cdi_cli.destinations.insider.settings import InsiderSettings
 from cdi_cli.destinations.mparticle.settings import MparticleSettings
 from cdi_cli.destinations.segment.settings import SegmentSettings
@@ -179,10 +180,56 @@ properties:
     assert notes == ["email left out: no e-mail address"] * 2
 
 
-@pytest.mark.parametrize("model", [SegmentSettings, MparticleSettings, InsiderSettings])
+@pytest.mark.parametrize("model", [SegmentSettings, MparticleSettings, InsiderSettings, FileSettings])
 def test_every_destination_takes_the_settings(model: Any) -> None:
     """By one name; those that join people by number get it in the one form that they take."""
     default = model.model_fields["contacts"].get_default()
 
-    assert default.phone == ("plain" if model is SegmentSettings else "normalized")
+    assert default.phone == ("normalized" if model in (MparticleSettings, InsiderSettings) else "plain")
     assert default.email == "plain"
+
+
+OPEN_FILE = """
+event: Form Sent
+trigger: none
+on_violation: {policy}
+description: A form was sent.
+properties:
+  form: {{type: string, pii: none, description: d}}
+  work_email: {{type: string, pii: contact, description: d}}
+  answers: {{type: object, pii: contact, description: d}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("policy", "top"),
+    [("warn", {"billing_email": HASH, "more": [{"phone": PHONE_HASH}]}), ("block", {})],
+)
+def test_what_the_plan_does_not_name_goes_out_hashed_too(tmp_path: Path, policy: str, top: dict[str, Any]) -> None:
+    """In an object of anything, in an event that may hold more than is planned, and in the traits of the context."""
+    folder = copy_default_plan(tmp_path)
+    (folder / "events" / "form_sent.yaml").write_text(OPEN_FILE.format(policy=policy), encoding="utf-8")
+    address = "Jane@Example.com"
+    readable = {"billing_email": address, "more": [{"phone": "030 123456"}]}
+    sent = {
+        "form": "contact",
+        "work_email": address,
+        "answers": {"reply": {"email": address, "is_email_public": True}, "subject": "email"},
+        **(readable if policy == "warn" else {}),
+    }
+    event = profile(sent, "Form Sent", "track")
+    event = msgspec.structs.replace(event, context={"traits": {"company_mail": address, "plan": "free"}})
+    compiled = compile_plan(load_plan(folder))
+
+    hashed, notes = Contacts(compiled, ContactSettings("sha256", phone="sha256"))(event, "DE")
+    normal, _ = Contacts(compiled, ContactSettings("normalized"))(event, "DE")
+
+    assert hashed.properties == {
+        "form": "contact",
+        "work_email": HASH,
+        "answers": {"reply": {"email": HASH, "is_email_public": True}, "subject": "email"},
+        **top,
+    }
+    assert hashed.context == {"traits": {"company_mail": HASH, "plan": "free"}}
+    assert notes == []
+    assert normal.properties == {**sent, "work_email": "jane@example.com"}

@@ -128,8 +128,11 @@ def test_prices_and_stock_alone_are_an_update() -> None:
     mode, found = records(**bare, stock_count=-3, in_stock=False)
 
     assert mode == "update"
-    assert set(found[0]) == {"item_id", "locale", "price", "original_price", "in_stock", "stock_count"}
-    assert (found[0]["in_stock"], found[0]["stock_count"]) == (0, 0)
+    assert set(found[0]) == {
+        "item_id", "locale", "price", "original_price", "in_stock", "stock_count", "is_status_passive",
+    }  # fmt: skip
+    assert (found[0]["in_stock"], found[0]["stock_count"], found[0]["is_status_passive"]) == (0, 0, 0)
+    assert "is_status_passive" not in records(**bare, is_published=None)[1][0]
 
 
 def test_texts_are_cut_to_what_insider_takes() -> None:
@@ -141,6 +144,33 @@ def test_texts_are_cut_to_what_insider_takes() -> None:
     assert (len(record["name"]), len(record["description"]), len(record["brand"])) == (512, 1024, 512)
     assert len(record["product_attributes"]["note"]) == 512
     assert [len(each) for each in record["category"]] == [400, 400]
+
+
+async def test_a_list_among_the_attributes_is_cut_to_what_insider_takes(sandbox: SandboxThread) -> None:
+    """Together 1,024 characters: the images of a product easily are more, and would cost the whole record."""
+    images = [f"https://shop.example/media/catalog/product/t/e/tee-{number:03d}.jpg" for number in range(40)]
+    _, (record, _) = records(images=images, sizes=["S", "M"], widths=[1, 2])
+
+    kept = record["product_attributes"]["images"]
+    assert kept == images[: len(kept)]
+    assert sum(map(len, kept)) <= 1024 < sum(map(len, images[: len(kept) + 1]))
+    assert (record["product_attributes"]["sizes"], record["product_attributes"]["widths"]) == (["S", "M"], [1, 2])
+    assert await sent(opened(sandbox), product(1, images=images)) == [ACCEPTED]
+
+
+async def test_a_product_that_comes_back_is_shown_again(sandbox: SandboxThread) -> None:
+    """By a whole record, which replaces the hidden one, and by prices and stock alone, which leave the rest as it is."""
+    bare = dict.fromkeys(["name", "url", "image_url", "brand", "categories", "sku"])
+    hidden = [product(number, is_published=False) for number in (1, 2)]
+    await sent(opened(sandbox), product(1), product(2))
+    await sent(opened(sandbox), *hidden)
+    items = sandbox.insider_catalog.items
+    before = [items[f"product-{number}", "de_DE"]["is_status_passive"] for number in (1, 2)]
+    await sent(opened(sandbox), product(1), product(2, **bare))
+
+    assert before == [1, 1]
+    assert [items[f"product-{number}", "de_DE"].get("is_status_passive", 0) for number in (1, 2)] == [0, 0]
+    assert items["product-2", "de_DE"]["name"] == "Tee"
 
 
 def test_a_flat_catalogue_gets_all_categories() -> None:

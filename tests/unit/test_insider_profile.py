@@ -63,6 +63,8 @@ def test_a_value_that_a_default_attribute_does_not_take_is_custom() -> None:
 
     assert user["identifiers"] == {"uuid": "customer-1"}
     assert user["attributes"] == {"custom": {"birthday": "in May", "age": "36", "gender": 2, "address_country": "Germany"}}
+    for no_day in ("1990-02-30", "0000-00-00", "1990-13-01T00:00:00Z"):
+        assert profile({}, properties={"birthday": no_day})["attributes"] == {"custom": {"birthday": no_day}}
 
 
 def test_settings_choose_attributes_and_identifiers() -> None:

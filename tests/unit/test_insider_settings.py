@@ -44,6 +44,7 @@ def test_it_is_found_and_says_that_repeats_do_harm() -> None:
         ({"consent": {"Ads": []}}, ("consent", "Ads")),
         ({"consent": {"A": "email_optin", "B": ["email_optin"]}}, ()),
         ({"consent": {"A": ["email_optin", "gdpr_optin"]}}, ()),
+        ({"attributes": {"accepts_tracking": "gdpr_optin"}}, ("attributes",)),
         ({"retention_days": {"purchase": 0}}, ("retention_days", "purchase")),
         ({"identifiers": {"custom": {"Id": "user_id"}}}, ("identifiers", "custom", "Id", "[key]")),
         ({"identifiers": {"phone": True}}, ("identifiers", "phone")),

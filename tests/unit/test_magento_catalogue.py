@@ -7,41 +7,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from magento_stub import StubShop, opened, sample
+from magento_products import AT, in_markets, product, read, shop_of
+from magento_stub import StubShop, opened
 
-from cdi_cli.clock import Clock
 from cdi_cli.commerce import Cart, Money, Product, ProductTexts
 from cdi_cli.errors import ScopeError
 from cdi_cli.sources import Joined, Nothing, Unreadable
-
-AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
 def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stub knows one token."""
     monkeypatch.setenv("MAGENTO_TOKEN", StubShop().token)
-
-
-def product(**changes: Any) -> dict[str, Any]:
-    """The recorded duffle bag, changed; attributes by name, None takes one out."""
-    record: dict[str, Any] = sample("products")["items"][0]
-    attributes = {one["attribute_code"]: one["value"] for one in record["custom_attributes"]} | changes.pop("attributes", {})
-    record["custom_attributes"] = [{"attribute_code": name, "value": value} for name, value in attributes.items() if value]
-    return record | changes
-
-
-def shop_of(*records: dict[str, Any], **more: Any) -> StubShop:
-    """A shop with these products and the recorded stock."""
-    stock = [row | {"entity_id": number} for number, row in enumerate(sample("source_items")["items"])]
-    lists = {"/products": list(records), "/inventory/source-items": [row | {"source_code": "default"} for row in stock]}
-    return StubShop(lists | more.pop("lists", {}), **more)
-
-
-async def read(shop: StubShop, *records: dict[str, Any], at: datetime = AT, **settings: Any) -> list[Any]:
-    """The readings of products at a time."""
-    async with opened(shop, clock=Clock(now=lambda: at), **settings) as source:
-        return await source.read("products", [json.dumps(record).encode() for record in records])
 
 
 async def one(record: dict[str, Any], at: datetime = AT, **more: Any) -> Product:
@@ -73,16 +50,6 @@ async def test_a_product_of_a_store_view() -> None:
     assert (found.categories, found.is_published) == (("Gear",), True)
     assert (found.is_in_stock, found.stock_count) == (True, 66)
     assert found.locales == {"en-US": ProductTexts(found.name, found.description, found.url, found.categories)}
-
-
-def in_markets() -> dict[str, Any]:
-    """The recorded store configurations, each view with a language of its own, those of Europe with euros."""
-    markets = {"default": ("en_US", "USD"), "eu_de": ("de_DE", "EUR"), "eu_fr": ("fr_FR", "EUR")}
-    configs = [
-        config | dict(zip(("locale", "base_currency_code"), markets[config["code"]], strict=True))
-        for config in sample("store_configs")
-    ]
-    return {"/store/storeConfigs": configs}
 
 
 async def test_store_views_tell_their_texts_and_prices_of_one_product() -> None:
@@ -170,11 +137,21 @@ async def test_a_special_price_counts_within_its_days(
     assert (numbers(found.prices), numbers(found.original_prices)) == ({"USD": price}, {"USD": 35.0})
 
 
-@pytest.mark.parametrize("changes", [{"price": 0, "type_id": "configurable"}, {"price": None, "type_id": "grouped"}])
+@pytest.mark.parametrize("changes", [{"price": 0, "type_id": "bundle"}, {"price": None, "type_id": "downloadable"}])
 async def test_what_has_no_price_of_its_own_has_none(changes: dict[str, Any]) -> None:
-    """0 for configurables and bundles, absent for groups."""
+    """0 for a bundle that is priced by its parts."""
     found = await one(product(attributes={"special_price": None}, **changes))
     assert (found.prices, found.original_prices) == ({}, {})
+
+
+@pytest.mark.parametrize(("kind", "reason"), [("configurable", "sold_by_variant"), ("grouped", "sold_by_member")])
+async def test_what_is_sold_by_other_records_is_no_product(kind: str, reason: str) -> None:
+    """Nobody has its SKU in a basket; nothing is asked for it."""
+    record = product(type_id=kind, price=0)
+    shop = shop_of(record)
+    (found,) = await read(shop, record)
+    assert list(found) == [Nothing(reason)]
+    assert (shop.queries("/products"), shop.queries("/inventory/source-items")) == ([], [])
 
 
 async def test_variants_have_no_page_and_disabled_pictures_do_not_count() -> None:

@@ -71,8 +71,8 @@ async def test_what_settings_name_and_nobody_can_test_is_shown() -> None:
 @pytest.mark.parametrize(
     ("step", "words"),
     [
-        (answer(401), "refused the credentials"),
-        (answer(403), "refused the credentials"),
+        (answer(401), "the credentials were refused"),
+        (answer(403), "the credentials were refused"),
         (answer(404), "answered 404"),
         (answer(418), "answered 418"),
         (answer(302, Location="https://login.example/"), "redirect"),

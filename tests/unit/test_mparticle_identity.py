@@ -54,6 +54,7 @@ def test_a_guest_of_whom_nothing_may_be_said_is_rejected() -> None:
         ({"email": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}, {}),
         ({"email": "a @b", "phone": "+0170123456"}, {}),
         ({"email": "", "phone": ""}, {}),
+        ({"phone": "+1\u0665\u0665\u06655551234"}, {}),
         ({"email": 7, "phone": 491701234567}, {}),
         ({"email": None}, {}),
     ],

@@ -13,7 +13,7 @@ from doubles import order
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdi_cli.cli.preview_json import shown
+from cdi_cli.cli.preview_json import shown, shown_id
 from cdi_cli.commerce import Address, Customer, Money
 from cdi_cli.destinations import Draft, Filtered
 from cdi_cli.events import Event
@@ -242,3 +242,14 @@ def test_a_destination_that_copies_is_traced_field_by_field(properties: dict[str
             assert [probe.steps for probe in leaf.probes if probe.place == "properties"] == [leaf.steps[1:]]
     assert lineage.unused == []
     assert event.properties == properties
+
+
+def test_a_name_in_an_id_is_masked() -> None:
+    """A group of companies has the name in its id, in other letters than the record."""
+    at: Any = "2026-01-01T00:00:00.000Z"
+    one = Customer("c1", 1, at, at, email="anna@example.org", company="Acme Gadgets GmbH")
+    event_id = "cdi:test:shop:group:c1:company:acme-gadgets-gmbh:group:f015f260d25e5c98"
+
+    assert shown_id(event_id, personal_texts(one), has_data=False) == f"<personal: text of {len(event_id)}>"
+    assert shown_id(event_id, personal_texts(one), has_data=True) == event_id
+    assert shown_id("cdi:test:shop:customer:c1:identify", personal_texts(one), has_data=False).endswith("c1:identify")

@@ -49,6 +49,8 @@ def problems(folder: Path, rules: str) -> list[Problem]:
         ("{then: {only: [live, trial]}}", "unknown destination of this pipeline `trial`", "`live`"),
         ("{then: {not: lve}}", "unknown destination of this pipeline `lve`", "did you mean `live`?"),
         ("{when: {region: europ}, then: {filter: a}}", "unknown region `europ`", "did you mean `europe`?"),
+        ("{when: {country: [DE, UK]}, then: {filter: a}}", "`UK` is no country code: write `GB`", None),
+        ("{when: {country: USA}, then: {filter: a}}", "must be a country (`DE`) or a region (`EU`, `EEA`)", None),
         ("{when: {country: germany}, then: {filter: a}}", "must be a country (`DE`) or a region (`EU`, `EEA`)", None),
         ("{then: {drop: [cupon]}}", "has a property `cupon`", "did you mean `coupon`?"),
         ("{then: {drop: 'products[].skuu'}}", "has a property `products[].skuu`", "did you mean `products[].sku`?"),

@@ -92,7 +92,7 @@ async def test_a_missing_date_is_no_failure(date: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("step", "words"),
     [
-        (answer(401), "refused the credentials"),
+        (answer(401), "the credentials were refused"),
         (answer(404), "answered 404"),
         (answer(302, Location="https://login.example/"), "redirect"),
         (answer(503), "answered 503"),

@@ -31,6 +31,8 @@ _USER = re.compile(r"users\.(\d{1,5})\.(.*)", re.DOTALL)
 _PLACE = re.compile(r"[a-z_]+(?:\.(?:\d+|\*|[a-z_]+))*")
 _REQUIRED = re.compile(r"[a-z_]{1,40} parameter is required on [a-z_]{1,60} event")
 _PLAIN_WORDS = re.compile(r"[A-Za-z][A-Za-z0-9 ,.:_`'-]{0,119}")
+_MERE_WORDS = re.compile(r"[A-Za-z][A-Za-z0-9 ,._-]{0,119}")
+_MANY_DIGITS = re.compile(r"\d{5}")
 _LEVEL_MAX = 80
 
 
@@ -142,7 +144,7 @@ def raise_refusal(response: Response, *, token: str) -> None:
     words = _words(response)
     if status == 401 or (status == 400 and "partner" in words.lower()):
         raise AuthError(
-            f"{what}: Insider refused the credentials ({status}{f': {words}' if words else ''})",
+            f"{what}: the credentials were refused ({status}{f': {words}' if words else ''})",
             hint=f"check `{token}` and `partner_name`, which must be in lower case",
         )
     if status == 403:
@@ -168,10 +170,13 @@ def may_have_arrived(response: Response) -> bool:
 
 
 def _words(response: Response) -> str:
-    """Insider's own words, if they are nothing but words: a text that quotes the request may hold personal data."""
+    """Insider's own words, if they are nothing but words: a text that quotes the request may hold personal data.
+
+    What stands behind a colon is left out: there Insider quotes what it was sent.
+    """
     try:
         answer: Any = response.json(type=_Refused)
     except ProtocolError:
         return ""
-    text = str(answer.error or answer.message)
-    return text.rstrip(".") if _PLAIN_WORDS.fullmatch(text) else ""
+    text = str(answer.error or answer.message).partition(":")[0].rstrip(".")
+    return text if _MERE_WORDS.fullmatch(text) and not _MANY_DIGITS.search(text) else ""

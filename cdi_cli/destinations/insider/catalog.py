@@ -3,12 +3,12 @@
 | the product | call |
 |---|---|
 | is published, with more than prices and stock | `ingest`: the record is replaced |
-| has prices and stock only | `update`: the rest stays, a product that Insider does not know is an error |
+| has prices and stock only | `update`: it is shown, the rest stays; a product that Insider does not know is an error |
 | is not published | `update`: no stock, passive; a catalogue forgets nothing |
 
 `item_id` is what the events' `product_id` is: the variant's SKU, or else the product's id, of which there is then one record
 for all its variants. What `attributes` holds stands among the record's own fields or in `product_attributes`. Texts that are
-too long for Insider are cut.
+too long for Insider are cut, and lists to as many of their first elements as it takes.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ TEXTS_MAX = {
 URL_MAX = 512
 ITEM_ID_MAX = 128
 ATTRIBUTE_MAX = 512
+ATTRIBUTE_LIST_MAX = 1024
 LISTS_MAX = {"category": 1024, "tags": 4096}
 LIST_ITEM_MAX = 512
 _STOCK = frozenset({"price", "original_price", "currency", "in_stock", "stock_count", "sku", "is_published", "product_id"})
@@ -64,6 +65,9 @@ def records(event: Event, settings: InsiderSettings) -> tuple[str, list[dict[str
                     _INCOMPLETE, f"{', '.join(f'`{name}`' for name in missing)} missing for the locale `{record['locale']}`"
                 )
             record["item_update_date"] = event.at[:19].replace("T", " ")
+    elif product.get("is_published") is True:
+        for record in found:
+            record["is_status_passive"] = 0  # it may have been hidden before
     return mode, found
 
 
@@ -104,7 +108,7 @@ def _of_locale(product: Mapping[str, Any], settings: InsiderSettings) -> dict[st
         elif path == "tags" and isinstance(value, list):
             record["tags"] = list(_bounded([str(tag) for tag in value], LISTS_MAX["tags"]))
         elif path not in ("product_id", "id") and (name := snake(path)):
-            attributes[name] = value[:ATTRIBUTE_MAX] if isinstance(value, str) else value
+            attributes[name] = _attribute(value)
     if names := _categories(product.get("categories"), settings):
         record["category"] = list(_bounded(names, LISTS_MAX["category"]))
     record |= _prices(product)
@@ -113,6 +117,15 @@ def _of_locale(product: Mapping[str, Any], settings: InsiderSettings) -> dict[st
     if (stock := amount(product.get("stock_count"))) is not None:
         record["stock_count"] = max(int(stock), 0)
     return record | ({"product_attributes": attributes} if attributes else {})
+
+
+def _attribute(value: Any) -> Any:
+    """The value of an attribute, as much of it as the catalogue takes."""
+    if isinstance(value, str):
+        return value[:ATTRIBUTE_MAX]
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return list(_bounded(value, ATTRIBUTE_LIST_MAX))
+    return value
 
 
 def _categories(value: Any, settings: InsiderSettings) -> list[str]:

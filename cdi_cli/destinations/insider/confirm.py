@@ -2,7 +2,8 @@
 
 An event is there when the profile has, for each of its parts (the lines of an order), one of that name and time whose
 parameters agree. Parameters that Insider did not store (nobody defined them) decide nothing; where none is left but name and
-time, or where only some of the lines are there, it cannot be told. What nobody has is not there.
+time, or where only some of the lines are there, it cannot be told. Nor can it where something there is of the same event id
+(or order) and yet differs: an order may have changed since it was sent. What nobody has is not there.
 
 A profile is there when what was stored of it agrees. A product is never "there": the catalogue takes a repeat without harm,
 so it is simply sent again.
@@ -49,13 +50,13 @@ async def confirm(client: InsiderClient, encoder: Encoder, events: Sequence[Even
         user = _user(encoded)
         by_user.setdefault(msgspec.json.encode(user.identifiers), []).append((number, user))
     for sent in by_user.values():
-        answers = await _of_user(client, [user for _, user in sent])
+        answers = await _of_user(client, [user for _, user in sent], encoder.event_id_param)
         for (number, _), answer in zip(sent, answers, strict=True):
             found[number] = answer
     return found
 
 
-async def _of_user(client: InsiderClient, sent: Sequence[User]) -> list[bool | None]:
+async def _of_user(client: InsiderClient, sent: Sequence[User], event_id_param: str | None) -> list[bool | None]:
     response = await client.read(_PATH, _question(sent), "Insider profile")
     if response.status == 404:
         return [False] * len(sent)
@@ -65,7 +66,7 @@ async def _of_user(client: InsiderClient, sent: Sequence[User]) -> list[bool | N
         raise ProtocolError("Insider profile: the answer is no profile", hint="check that `endpoint` is that of Insider")
     stored = list(_stored(data.get("events")))
     return [
-        _has_events(stored, user.events)
+        _has_events(stored, user.events, event_id_param)
         if isinstance(user.events, list)
         else _has_attributes(data.get("attributes"), user.attributes)
         for user in sent
@@ -124,10 +125,12 @@ def _seconds(value: Any) -> int | None:
     return int((moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp())
 
 
-def _has_events(stored: Sequence[tuple[str, int, Stored]], events: Sequence[Mapping[str, Any]]) -> bool | None:
+def _has_events(
+    stored: Sequence[tuple[str, int, Stored]], events: Sequence[Mapping[str, Any]], event_id_param: str | None
+) -> bool | None:
     """Whether each of these events has one of its own among those that are stored."""
     left = list(stored)
-    present, is_certain = 0, True
+    present, is_certain, may_have_changed = 0, True, False
     for event in events:
         at = int(to_datetime(event["timestamp"]).timestamp())
         params = _flat(event["event_params"])
@@ -135,12 +138,13 @@ def _has_events(stored: Sequence[tuple[str, int, Stored]], events: Sequence[Mapp
         scores = [_agreement(params, each[2]) for each in candidates]
         best = max((score for score in scores if score is not None), default=None)
         if best is None:
+            may_have_changed |= any(_is_kin(params, each[2], event_id_param) for each in candidates)
             continue
         left.remove(candidates[scores.index(best)])
         present += 1
         is_certain = is_certain and best > 0
     if present == 0:
-        return False
+        return None if may_have_changed else False
     return True if present == len(events) and is_certain else None
 
 
@@ -150,6 +154,14 @@ def _agreement(sent: Stored, stored: Stored) -> int | None:
     if any(not _is_same(sent[name], stored[name]) for name in common):
         return None
     return len([name for name in common if name not in _COMMON])
+
+
+def _is_kin(sent: Stored, stored: Stored, event_id_param: str | None) -> bool:
+    """Whether what is stored, which differs, may be the event as it was when it was sent; the surest sign decides."""
+    for name in (f"c_{event_id_param}", "event_group_id"):
+        if name in sent and stored.get(name) is not None:
+            return _is_same(sent[name], stored[name])
+    return any(name not in _COMMON and name in stored and _is_same(sent[name], stored[name]) for name in sent)
 
 
 def _has_attributes(stored: Any, sent: Any) -> bool | None:

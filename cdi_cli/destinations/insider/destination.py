@@ -24,10 +24,11 @@ from cdi_cli.destinations._base import (
     Unknown,
 )
 from cdi_cli.destinations.insider.answers import ingested, may_have_arrived, raise_refusal, upserted
-from cdi_cli.destinations.insider.checks import check_account, preflight
+from cdi_cli.destinations.insider.checks import check_account
 from cdi_cli.destinations.insider.client import InsiderClient
 from cdi_cli.destinations.insider.confirm import confirm
 from cdi_cli.destinations.insider.encode import BATCH_BYTES, CATALOG, EVENT_BYTES, Encoder, joined
+from cdi_cli.destinations.insider.preflight import preflight
 from cdi_cli.destinations.insider.settings import USERS_MAX, InsiderSettings
 from cdi_cli.errors import LostAnswerError, ProtocolError, StoppedError, TooLargeError
 from cdi_cli.events import Event
@@ -170,7 +171,7 @@ class InsiderDestination:
         return await check_account(self._client, self._settings, is_backfill=self._is_backfill)
 
     async def preflight(self, planned: Sequence[Planned]) -> list[Check]:
-        """Which events, parameters and attributes of a plan nobody has defined in Insider's panel."""
+        """What of a plan nobody has defined in Insider's panel; raises what asking raises."""
         return await preflight(self._client, self._encoder, self._settings, planned)
 
     async def close(self) -> None:

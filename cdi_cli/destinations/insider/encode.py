@@ -54,6 +54,11 @@ class Encoder:
         callback = {} if settings.error_callback is None else {"error_callback_endpoint": settings.error_callback}
         self._heads = [_json.encode({"skip_hook": skips, **callback})[:-1] + b',"users":[' for skips in skip_hook]
 
+    @property
+    def event_id_param(self) -> str | None:
+        """The custom parameter that holds an event's id, if any does."""
+        return self._settings.event_id_param
+
     def head(self, *, is_backfill: bool) -> bytes:
         """What stands before the users of a request; `]}` stands behind them."""
         return self._heads[is_backfill]

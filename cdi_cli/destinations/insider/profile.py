@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from cdi_cli.destinations.insider.names import ATTRIBUTES, TRAITS, locale_code, snake
@@ -139,10 +140,19 @@ def _as_attribute(name: str, value: Any, event: Event) -> Any:
         return None
     if name == "birthday":
         day = _DATE.fullmatch(value)
-        return f"{day[1]}T00:00:00Z" if day else None
+        return f"{day[1]}T00:00:00Z" if day and _is_day(day[1]) else None
     if name == "country":
         return value.upper() if _COUNTRY.fullmatch(value.upper()) else None
     return locale_code(value) if name in ("language", "lo") else value
+
+
+def _is_day(text: str) -> bool:
+    """Whether the calendar has that day: a birthday that is none costs the whole user."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _add_what_context_says(event: Event, settings: InsiderSettings, default: dict[str, Any]) -> None:

@@ -106,6 +106,10 @@ class InsiderSettings(ConnectorSettings):
     contacts: ContactPolicy = Field(
         ContactPolicy(phone="normalized"), description="How e-mail addresses and phone numbers are sent"
     )
+    preflight: Literal["stop", "warn"] = Field(
+        "stop",
+        description="What a run does that would send events, parameters or attributes which the panel does not know",
+    )
     require_consent: list[Text] = Field(
         default_factory=list, description="Consent categories that must all be granted, else an event is not sent here"
     )
@@ -125,6 +129,14 @@ class InsiderSettings(ConnectorSettings):
             msg = "a base URL has no query and no fragment"
             raise ValueError(msg)
         return value.rstrip("/")
+
+    @field_validator("attributes")
+    @classmethod
+    def _check_attributes(cls, value: dict[str, str | None]) -> dict[str, str | None]:
+        if "gdpr_optin" in value.values():
+            msg = "`gdpr_optin` comes from `consent` only: a trait that is false is no objection to all processing"
+            raise ValueError(msg)
+        return value
 
     @model_validator(mode="after")
     def _check_consent(self) -> InsiderSettings:

@@ -55,7 +55,7 @@ def judge(response: Response) -> None:
         return
     if status in (401, 403):
         raise AuthError(
-            f"{what}: mParticle refused the credentials ({status})",
+            f"{what}: the credentials were refused ({status})",
             hint="check `key` and `secret`, and that `pod` is the account's: another pod does not know the key",
         )
     if status == 413:

@@ -18,7 +18,7 @@ from cdi_cli.events.identity import normalize_email
 
 OPT_OUT = "data_sale_opt_out"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _T = TypeVar("_T", dict[str, Any], list[Any])
 _SEPARATORS = re.compile(r"[\s()./-]")
 

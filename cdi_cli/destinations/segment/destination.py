@@ -160,7 +160,7 @@ def _judge(response: Response) -> None:
         return
     if status in (401, 403):
         raise AuthError(
-            f"{what}: Segment refused the credentials ({status})",
+            f"{what}: the credentials were refused ({status})",
             hint="check `write_key`; a source that is set to require OAuth does not take a write key alone",
         )
     reason = _reason(response)

@@ -93,7 +93,7 @@ class InsiderApi:
         errors: mistakes.Mistakes = {}
         good: list[tuple[int, dict[str, Any]]] = []
         for number, user in enumerate(users):
-            found = mistakes.of_user(user, number)
+            found = mistakes.of_user(user, number, self._contacts.rules.block_list)
             errors |= found
             if not found:
                 good.append((number, user))

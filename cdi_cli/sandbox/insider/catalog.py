@@ -23,6 +23,7 @@ _TEXTS_MAX = {
     "gender": 512, "description": 1024,
 }  # fmt: skip
 _LISTS_MAX = {"category": 1024, "tags": 4096}
+_ATTRIBUTE_MAX, _ATTRIBUTE_LIST_MAX = 512, 1024
 _LEVELS = {"item_id", "base", "locales"}
 _STORE = {"price", "original_price", "omnibus_price", "in_stock", "stock_count"}
 
@@ -137,9 +138,17 @@ class Catalogue:
             for name, most in _LISTS_MAX.items()
             if sum(map(len, record.get(name) or ())) > most
         ]
+        if any(map(_is_too_long, (record.get("product_attributes") or {}).values())):
+            found.append(("product_attributes", "Field is invalidated: 'product_attributes' is too long"))
         if ("price" in record) != ("original_price" in record):
             found.append(("original_price", "Field is invalidated: 'original_price' is required"))
         return found
+
+
+def _is_too_long(attribute: Any) -> bool:
+    if isinstance(attribute, str):
+        return len(attribute) > _ATTRIBUTE_MAX
+    return isinstance(attribute, list) and sum(len(str(each)) for each in attribute) > _ATTRIBUTE_LIST_MAX
 
 
 def refused(status: int, message: str) -> Response:

@@ -68,12 +68,14 @@ class InsiderRequest:
 class Rules:
     """How the account behaves: `retention_days` by event, `read_lag_seconds` until something can be read back.
 
-    `lost_answers`: how many of the next upserts are carried out and then answered 504.
+    `lost_answers`: how many of the next upserts are carried out and then answered 504. `block_list`: values of identifiers
+    with which a user is refused.
     """
 
     retention_days: dict[str, int] = field(default_factory=dict)
     read_lag_seconds: float = 0.0
     lost_answers: int = 0
+    block_list: set[str] = field(default_factory=set)
 
 
 class Contacts:

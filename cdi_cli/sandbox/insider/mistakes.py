@@ -6,6 +6,7 @@ Spellings marked "ours" have no documented one.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from cdi_cli.sandbox.insider.panel import ATTRIBUTES
@@ -37,7 +38,7 @@ _NUMBERS = ("unit_price", "unit_sale_price", "promotion_discount")
 Mistakes = dict[str, list[str]]
 
 
-def of_user(user: Any, number: int) -> Mistakes:
+def of_user(user: Any, number: int, block_list: Collection[str] = ()) -> Mistakes:
     """The mistakes of one user, by Insider's keys; empty when there are none."""
     found: Mistakes = {}
     place = f"users.{number}"
@@ -48,6 +49,10 @@ def of_user(user: Any, number: int) -> Mistakes:
         found[f"{place}.identifiers.required"] = ["either insider_id or idenifiers must be specified"]
     elif identifiers:
         _of_identifiers(identifiers, place, found)
+        if isinstance(identifiers, dict) and any(
+            value in block_list for value in identifiers.values() if isinstance(value, str)
+        ):
+            _add(found, f"{place}.identifiers.*.blocked", "an identifier is on the block list")  # ours
     if not user.get("attributes") and not user.get("events"):
         found[f"{place}.attributes.required"] = ["either attributes or events must be specified"]  # ours
     _of_attributes(user.get("attributes"), place, found)

@@ -6,6 +6,8 @@ refusal says may repeat the predicate, and with it somebody's address: only its 
 E-mail: customers are asked for by `lowercaseEmail`, whatever the case; orders and carts keep an address as it was typed and
 have no such field, so they are found under the address as it is given and in small letters. Whose e-mail stands only in an
 address is found by that, in the order in which the entity takes it: the customer's own, billing, shipping.
+
+The number of a product is the SKU of any variant that it has on sale.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ _FIELDS: dict[str, dict[FindBy, str]] = {
     "orders": {"id": "id", "number": "orderNumber", "customer_id": "customerId", "email": "customerEmail"},
     "carts": {"id": "id", "customer_id": "customerId", "email": "customerEmail"},
     "payments": {"id": "id"},
-    "products": {"id": "id"},
+    "products": {"id": "id", "number": "sku"},
     "product_deletions": {"id": "id"},
     "deletions": {"id": "id", "customer_id": "resource"},
 }
@@ -42,6 +44,8 @@ def condition(stream: str, by: FindBy, value: str) -> str | None:
         return None
     if field == "resource":
         return f'resource(typeId = "customer" and id = {quoted(value)})'
+    if field == "sku":
+        return f"masterData(current(masterVariant(sku = {quoted(value)}) or variants(sku = {quoted(value)})))"
     if field == "lowercaseEmail":
         return f"{field} = {quoted(value.strip().lower())}"
     if field == "customerEmail":

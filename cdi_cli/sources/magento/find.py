@@ -5,7 +5,8 @@ to case, accents and trailing spaces, and takes `7 or 1` for the number 7: what 
 comes is compared once more. A refusal may repeat what was asked for, and with it somebody's address: its status is told.
 
 Numbers: an edited order is known by the number of the first of its chain, which its record holds as
-`original_increment_id`. Orders that an edit replaced say nothing and are given by their id alone.
+`original_increment_id`. Orders that an edit replaced say nothing and are given by their id alone. That of a product is its
+SKU.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _FIELDS: dict[str, dict[FindBy, tuple[str, ...]]] = {
     },
     "creditmemos": {"id": ("entity_id",)},
     "carts": {"id": ("entity_id",), "customer_id": ("customer_id",), "email": ("customer_email",)},
-    "products": {"id": ("entity_id",)},
+    "products": {"id": ("entity_id",), "number": ("sku",)},
 }
 _IDS: frozenset[FindBy] = frozenset({"id", "customer_id"})
 
@@ -52,6 +53,7 @@ class _Row(msgspec.Struct):
     id: int | None = None
     increment_id: str | None = None
     original_increment_id: str | None = None
+    sku: str | None = None
     customer_id: int | str | None = None
     customer_email: str | None = None
     email: str | None = None
@@ -125,7 +127,7 @@ def is_wanted(record: bytes, by: FindBy, group: Group) -> bool:
         return False
     owner = row.customer or _Owner()
     held: dict[FindBy, tuple[object, ...]] = {
-        "number": (row.increment_id, row.original_increment_id),
+        "number": (row.increment_id, row.original_increment_id, row.sku),
         "customer_id": (row.customer_id, owner.id),
         "email": (row.customer_email, row.email, owner.email),
     }

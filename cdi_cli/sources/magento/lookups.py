@@ -94,19 +94,19 @@ class References:
             )
             envelope, _ = await self._client.get(ask, Envelope)
             rows = envelope.items or []
-            items += _decoded(rows, SourceItem, ask.what)
+            items += decoded_rows(rows, SourceItem, ask.what)
             if len(rows) < VALUES_PER_REQUEST or len(items) >= (envelope.total_count or 0):
                 break
         return items
 
     async def _read_groups(self) -> dict[int, str]:
         rows = await self._reference("customer_groups", "customer_groups", self._lookups.customer_groups)
-        groups = _decoded(rows, GroupRecord, "Magento customer groups")
+        groups = decoded_rows(rows, GroupRecord, "Magento customer groups")
         return {group.id: group.code for group in groups}
 
     async def _read_categories(self) -> dict[str, str]:
         rows = await self._reference("categories", "categories", self._lookups.categories)
-        return category_paths(_decoded(rows, CategoryRecord, "Magento categories"))
+        return category_paths(decoded_rows(rows, CategoryRecord, "Magento categories"))
 
     async def _reference(self, name: str, setting: str, is_wanted: bool) -> list[bytes]:
         if not is_wanted:
@@ -167,7 +167,7 @@ def category_paths(categories: Sequence[CategoryRecord]) -> dict[str, str]:
     return found
 
 
-def _decoded(rows: Sequence[bytes | msgspec.Raw], kind: type[T], what: str) -> list[T]:
+def decoded_rows(rows: Sequence[bytes | msgspec.Raw], kind: type[T], what: str) -> list[T]:
     """The rows of reference data; raises ProtocolError for one that cannot be read."""
     try:
         return [msgspec.json.decode(row, type=kind) for row in rows]

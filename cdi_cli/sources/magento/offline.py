@@ -19,6 +19,7 @@ from cdi_cli.sources.magento.source import MagentoSource
 
 T = TypeVar("T")
 
+_GROUPS_MAX = 8
 _NOTHING = (b'{"items": []}', b"[]")
 _DEFAULTS = {"base_url": "https://offline.example", "access_token": "${OFFLINE}"}
 
@@ -51,10 +52,15 @@ class RecordedClient(Client):
 
 
 def _asked_for(answer: Any, ask: Ask) -> Any:
-    """The recorded answer with only the records that hold one of the values of the first filter, as the shop would serve."""
+    """The recorded answer with only the records that hold one of the values of a filter, as the shop would serve.
+
+    The first filter that names values counts; spans of time do not, as everything was recorded for one record.
+    """
     params = dict(ask.params)
-    start = "searchCriteria[filter_groups][0][filters][0]"
-    if not isinstance(answer, dict) or not isinstance(answer.get("items"), list) or f"{start}[field]" not in params:
+    starts = (f"searchCriteria[filter_groups][{number}][filters][0]" for number in range(_GROUPS_MAX))
+    named = (start for start in starts if params.get(f"{start}[condition_type]") in ("eq", "in"))
+    start = next(named, None)
+    if not isinstance(answer, dict) or not isinstance(answer.get("items"), list) or start is None:
         return answer
     name, values = params[f"{start}[field]"], params[f"{start}[value]"].split(",")
     rows = [row for row in answer["items"] if isinstance(row, dict) and _value(row, name) in values]

@@ -1,9 +1,11 @@
 """Products: a record, as each store view tells it, to one `Product` (sheet "magento", section 3).
 
-Magento has no record of variants: a variant is a product of its own, which nothing in it leads from to its configurable
-product, so that `group` is not known. A product is published where it is enabled in a view that sells it. Such views tell
-its texts by their locale and its prices by the base currency of their websites; where two have the same, the first does.
-Of one that is enabled nowhere is only told which it is, so that it is hidden once and not again with each edit.
+Magento has no record of variants: a variant is a product of its own that no page shows. Its configurable product does
+(`parents`): the variant has its page, the parent's SKU as its `group`, and of picture, description and categories what the
+parent has where it has none itself. A product is published where it is enabled in a view that sells it and has a page there,
+of its own or of its parent. Such views tell its texts by their locale and its prices by the base currency of their websites;
+where two have the same, the first does. Of one that is published nowhere is only told which it is, so that it is hidden once
+and not again with each edit.
 
 The present price is the special price within its dates, which are those of the view's time zone, where that is lower; the
 original price is the regular one. It is 0 for configurable products and bundles and absent for groups: they have none.
@@ -37,16 +39,34 @@ IMAGE = "image"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A product as one store view tells it, decoded and `raw`; `view` is None where the shop is not known (offline)."""
+    """A product as one store view tells it, decoded and `raw`; `view` is None where the shop is not known (offline).
+
+    `parents`: the configurable products that it is a variant of, as the view tells them; None where nobody tells.
+    """
 
     record: ProductRecord
     view: StoreView | None
     raw: bytes
+    parents: tuple[ProductRecord, ...] | None = None
+
+    @property
+    def parent(self) -> ProductRecord | None:
+        """The first parent whose page shows it; None where it has a page of its own, or no page at all."""
+        if self.record.visibility != NOT_VISIBLE:
+            return None
+        shown = (one for one in self.parents or () if one.status == ENABLED and one.visibility != NOT_VISIBLE)
+        return next(shown, None)
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the view sells it on some page."""
+        is_hidden = self.record.visibility == NOT_VISIBLE and self.parents is not None and self.parent is None
+        return self.record.status == ENABLED and not is_hidden
 
 
 def main_of(seen: Sequence[Seen]) -> Seen:
-    """The view that a product is mainly told by: the first that it is enabled in, else the first."""
-    return next((one for one in seen if one.record.status == ENABLED), seen[0])
+    """The view that a product is mainly told by: the first that it is published in, else the first."""
+    return next((one for one in seen if one.is_published), seen[0])
 
 
 def product_of(seen: Sequence[Seen], shop: Shop, known: Known, now: datetime) -> Product:
@@ -54,7 +74,7 @@ def product_of(seen: Sequence[Seen], shop: Shop, known: Known, now: datetime) ->
 
     Raises ValueError, without values, for a record that contradicts itself.
     """
-    open_views = [one for one in seen if one.record.status == ENABLED]
+    open_views = [one for one in seen if one.is_published]
     main = main_of(seen)
     record, view = main.record, main.view
     created_at = instant_of(record.created_at, "created_at")
@@ -71,20 +91,22 @@ def product_of(seen: Sequence[Seen], shop: Shop, known: Known, now: datetime) ->
     if not open_views:
         return base
     prices, original_prices = _prices(open_views, now)
-    images = _images(record, view)
+    parent = main.parent
+    images = _images(record, view) or (_images(parent, view) if parent is not None else ())
     is_in_stock, stock_count = _stock(record, known)
     return structs.replace(
         base,
         name=record.name,
-        description=_text(record.attribute("description")),
+        group=parent.sku if parent is not None else None,
+        description=_description(main),
         key=_text(record.attribute("url_key")),
         brand=_brand(record, shop, known),
-        categories=_categories(record, known),
+        categories=_categories(main, known),
         prices=prices,
         original_prices=original_prices,
         is_in_stock=is_in_stock,
         stock_count=stock_count,
-        url=_url(record, view, shop),
+        url=_url(main, shop),
         image_url=images[0] if images else None,
         images=images,
         locales=_locales(open_views, shop, known),
@@ -122,18 +144,26 @@ def _locales(seen: Sequence[Seen], shop: Shop, known: Known) -> dict[str, Produc
         if locale is not None and locale not in found:
             found[locale] = ProductTexts(
                 name=one.record.name,
-                description=_text(one.record.attribute("description")),
-                url=_url(one.record, one.view, shop),
-                categories=_categories(one.record, known),
+                description=_description(one),
+                url=_url(one, shop),
+                categories=_categories(one, known),
             )
     return found
 
 
-def _categories(record: ProductRecord, known: Known) -> tuple[str, ...]:
-    extension = record.extension_attributes
-    links = (extension.category_links or ()) if extension is not None else ()
-    paths = (known.categories.get(str(link.category_id)) for link in links)
-    return tuple(path for path in paths if path)
+def _categories(seen: Seen, known: Known) -> tuple[str, ...]:
+    for record in (seen.record, seen.parent):
+        extension = record.extension_attributes if record is not None else None
+        links = (extension.category_links or ()) if extension is not None else ()
+        paths = (known.categories.get(str(link.category_id)) for link in links)
+        if found := tuple(path for path in paths if path):
+            return found
+    return ()
+
+
+def _description(seen: Seen) -> str | None:
+    own = _text(seen.record.attribute("description"))
+    return own or (_text(seen.parent.attribute("description")) if seen.parent is not None else None)
 
 
 def _decimal(value: Any) -> Decimal | None:
@@ -185,10 +215,11 @@ def _units(quantity: Decimal) -> int:
     return max(int(quantity), 0) if quantity.is_finite() else 0
 
 
-def _url(record: ProductRecord, view: StoreView | None, shop: Shop) -> str | None:
-    """The address of the product's page; None for a variant, which has none."""
-    key = _text(record.attribute("url_key"))
-    if not key or view is None or not view.link_url or record.visibility == NOT_VISIBLE:
+def _url(seen: Seen, shop: Shop) -> str | None:
+    """The address of the page that shows the product, its own or its parent's."""
+    view, shown = seen.view, seen.parent or seen.record
+    key = _text(shown.attribute("url_key"))
+    if not key or view is None or not view.link_url or shown.visibility == NOT_VISIBLE:
         return None
     return f"{view.link_url.rstrip('/')}/{key}{shop.product_url_suffix}"
 

@@ -71,6 +71,19 @@ class ProductRecord(Record):
         return None
 
 
+class Links(Record):
+    """The variants of a configurable product."""
+
+    configurable_product_links: tuple[Number, ...] | None = None
+
+
+class LinksRecord(Record):
+    """A configurable product, by nothing but its variants."""
+
+    id: int
+    extension_attributes: Links | None = None
+
+
 class CategoryRecord(Record):
     """A category; `path` holds the ids from the root to itself: `1/2/5`."""
 

@@ -51,6 +51,10 @@ class Lookups(ConnectorSettings):
         default=True,
         description="look up the labels of the brand attribute (needs `Magento_Catalog::attributes_attributes`)",
     )
+    parents: bool = Field(
+        default=True,
+        description="look up the configurable products of variants, whose page shows them (reads all of them once)",
+    )
     stock: bool = Field(default=True, description="look up the stock of products (needs `Magento_InventoryApi::source`)")
 
 

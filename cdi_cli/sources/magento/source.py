@@ -21,6 +21,7 @@ from cdi_cli.sources.magento.known import Shop
 from cdi_cli.sources.magento.lookups import Once, References
 from cdi_cli.sources.magento.pager import Pager
 from cdi_cli.sources.magento.paging import PageSize, Total, Walk, keyset
+from cdi_cli.sources.magento.parents import ParentReader
 from cdi_cli.sources.magento.reading import Reader
 from cdi_cli.sources.magento.refusals import NoRouteError, ServerFaultError
 from cdi_cli.sources.magento.scoped import customers_in_their_views
@@ -67,7 +68,8 @@ class MagentoSource:
         )
         self._reader = Reader(client, self._references, shop, context, clock)
         self._refunds = RefundReader(client, self._reader)
-        self._products = ProductReader(client, self._references, self._reader)
+        parents = ParentReader(client, is_on=settings.lookups.parents)
+        self._products = ProductReader(client, self._references, parents, self._reader)
         self._sizes = {stream.name: PageSize(settings.page_size) for stream in STREAMS}
 
     async def check(self) -> list[Check]:
