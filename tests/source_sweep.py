@@ -191,7 +191,7 @@ def check_sample(kind: str, shop: Shop, folder: Path) -> None:
     """Some points spread over the run, the first among them."""
     points, expected = undisturbed(kind, shop, folder / "whole")
     assert points > 30, "too few points: the job is too small to prove anything"
-    chosen = sorted({1, 2, *range(3, points, max(1, points // 8))})
+    chosen = sorted({1, 2, *range(3, points, max(1, points // 4))})
 
     repeats = [check_kill_at(kind, shop, folder / f"at-{at}", at, expected) for at in chosen]
 

@@ -95,7 +95,8 @@ class DataPoints:
         body = self._fields(known, names.PRODUCT_FIELDS, around)
         flat = self._flat(others, names.PRODUCT_ATTRIBUTE_TYPES, around)
         element = self._rules(item, products.name + "[]")
-        is_open = element.pop("additionalProperties", self._allows_unplanned)
+        # An object of which the plan names no part is open, whatever holds for others.
+        is_open = element.pop("additionalProperties", self._allows_unplanned or not item.properties)
         if not isinstance(is_open, bool):
             self._losses.rule("a schema for unplanned properties", self._event.name, products.name + "[]", hint=_FLAT)
             is_open = True

@@ -240,7 +240,7 @@ def test_a_sample_of_kill_points_into(place: Place, tmp_path: Path) -> None:
     """Some points spread over the run, the first among them."""
     points = undisturbed(place, tmp_path / "whole")
     assert points > 50, "too few points: the job is too small to prove anything"
-    chosen = sorted({1, 2, *range(3, points, max(1, points // 8))})
+    chosen = sorted({1, 2, *range(3, points, max(1, points // 3))})
 
     repeats = [check_kill_at(place, tmp_path / f"at-{at}", at) for at in chosen]
 

@@ -103,7 +103,7 @@ def test_a_sample_of_kill_points(kind: str, tmp_path: Path) -> None:
     """Some points spread over the run, the first among them."""
     points = count_points(kind, tmp_path)
     assert points > 100, "too few points: the job is too small to prove anything"
-    chosen = sorted({1, 2, *range(3, points, max(1, points // 10))})
+    chosen = sorted({1, 2, *range(3, points, max(1, points // 5))})
 
     repeats = [check_kill_at(kind, tmp_path / f"at-{at}", at) for at in chosen]
 

@@ -122,6 +122,28 @@ ONE_PART_IS_LOST = {
 """An object whose only part mParticle has in another type: what is left of it is open, as it was."""
 
 
+OPEN_AFTER_A_LOSS = {
+    "head": {"name": "shop", "version": "1.0.0", "unplanned_properties": "forbid"},
+    "traits": None,
+    "events": {
+        "Checkout Started": (
+            "",
+            {
+                "products": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "additionalProperties": True,
+                        "properties": {"order_id": {"type": "boolean"}},
+                    },
+                }
+            },
+        )
+    },
+}
+"""The same, said to be open, in a plan whose objects are closed."""
+
+
 def load(folder: Path, plan: dict[str, Any]) -> Plan:
     """A generated plan, written and loaded; nothing in it comes from anywhere."""
     files = {"plan.yaml": json.dumps(plan["head"])}
@@ -175,6 +197,7 @@ def test_mparticle_keeps_what_is_not_listed(generated: dict[str, Any]) -> None:
 
 
 @given(PLANS)
+@example(OPEN_AFTER_A_LOSS)
 def test_what_came_back_from_mparticle_can_go_again(generated: dict[str, Any]) -> None:
     """What mParticle could say the first time it can say the second time: no further rule gets lost."""
     with tempfile.TemporaryDirectory() as folder:

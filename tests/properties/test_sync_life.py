@@ -81,8 +81,8 @@ class LifeMachine(RuleBasedStateMachine):
 
 TestLife: Any = LifeMachine.TestCase
 TestLife.settings = settings(
-    max_examples=5,
-    stateful_step_count=10,
+    max_examples=3,
+    stateful_step_count=8,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -1,4 +1,4 @@
-"""Looking single records up: by id, by number, by the customer or the e-mail that they belong to.
+"""Looking single records up: by id, by number (of a product its SKU), by the customer or the e-mail that they belong to.
 
 `eq` with a quoted value, at most `FOUND_MAX` records; every row that comes is compared once more. A value that cannot be
 quoted is one that no record has. A refusal may repeat what was asked for, and with it somebody's address: only its status is
@@ -22,6 +22,7 @@ from cdi_cli.sources.elasticpath.filters import equals, quotable
 from cdi_cli.sources.elasticpath.orders import customer_of, email_of, is_anonymized, member_of
 from cdi_cli.sources.elasticpath.paging import OFFSET_MAX
 from cdi_cli.sources.elasticpath.records import CustomerRecord, OrderRecord, is_hidden
+from cdi_cli.sources.elasticpath.records_products import ProductRecord
 from cdi_cli.sources.elasticpath.settings import ID, PAGE_SIZE_MAX
 from cdi_cli.sources.elasticpath.streams import LISTINGS
 
@@ -33,6 +34,7 @@ _FIELDS: dict[str, dict[FindBy, tuple[str, ...]]] = {
         "customer_id": ("customer_id", "account_member_id"),
         "email": ("email",),
     },
+    "products": {"number": ("sku",)},
 }
 _OWN_ID: dict[str, frozenset[FindBy]] = {
     "customers": frozenset({"id", "customer_id"}),
@@ -41,6 +43,7 @@ _OWN_ID: dict[str, frozenset[FindBy]] = {
     "products": frozenset({"id"}),
 }
 _decode_order = msgspec.json.Decoder(OrderRecord).decode
+_decode_product = msgspec.json.Decoder(ProductRecord).decode
 _decode_customer = msgspec.json.Decoder(CustomerRecord).decode
 
 
@@ -110,6 +113,8 @@ def is_wanted(stream: str, record: bytes, by: FindBy, value: str) -> bool:
     """Whether a row really has what was looked for, and says anything."""
     wanted = value.lower()
     try:
+        if stream == "products":
+            return (_decode_product(record).attributes.sku or "").lower() == wanted
         if stream != "orders":
             customer = _decode_customer(record)
             return not is_hidden(customer.name, customer.email) and (customer.email or "").lower() == wanted

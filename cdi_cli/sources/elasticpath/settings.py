@@ -53,7 +53,7 @@ class ElasticPathSettings(ConnectorSettings):
     )
     consent_example: ClassVar[str] = "marketing_consent"
 
-    region: Literal["eu", "us"] | None = Field(
+    region: Literal["us", "eu"] | None = Field(
         default=None, description="where the store is: `eu` (Europe West) or `us` (US East)"
     )
     base_url: str | None = Field(
