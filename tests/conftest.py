@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import socket
 from typing import Any
@@ -17,13 +16,6 @@ settings.register_profile("ci", max_examples=200, deadline=None, suppress_health
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 LOOPBACK = ("127.", "::1", "localhost")
-
-
-@pytest.fixture(autouse=True)
-def _small_heap() -> None:
-    """A process of thousands of tests holds millions of objects, which neither a collection nor a fork shall walk again."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

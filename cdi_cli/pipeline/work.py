@@ -272,12 +272,8 @@ def _stored(store: Store, run_id: int) -> Stored:
 
 @contextmanager
 def rare_garbage_collection() -> Iterator[None]:
-    """Collect garbage less often while records stream through: they make no cycles, each collection walks all modules.
-
-    What a caller has frozen stays frozen.
-    """
+    """Collect garbage less often while records stream through: they make no cycles, each collection walks all modules."""
     before = gc.get_threshold()
-    is_frozen = gc.get_freeze_count() > 0
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
@@ -285,8 +281,7 @@ def rare_garbage_collection() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-        if not is_frozen:
-            gc.unfreeze()
+        gc.unfreeze()
 
 
 def refuse_skew(server_now: Instant, clock: Clock) -> None:
