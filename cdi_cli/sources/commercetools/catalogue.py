@@ -12,9 +12,10 @@ import msgspec
 
 from cdi_cli.clock import Clock
 from cdi_cli.sources._base import Nothing, Reading, Unreadable
+from cdi_cli.sources._records import unreadable
 from cdi_cli.sources.commercetools.prices import Market
 from cdi_cli.sources.commercetools.products import STANDALONE, Offer, Paths, products_of, variants_of
-from cdi_cli.sources.commercetools.reading import attempt, unreadable
+from cdi_cli.sources.commercetools.reading import attempt
 from cdi_cli.sources.commercetools.records_products import ProductRecord
 from cdi_cli.sources.commercetools.references import References
 from cdi_cli.sources.commercetools.settings import CommercetoolsSettings

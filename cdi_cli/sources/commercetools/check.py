@@ -8,12 +8,10 @@ import msgspec
 
 from cdi_cli.checks import Check
 from cdi_cli.errors import CdiError, ScopeError
+from cdi_cli.sources._server_clock import clock_check
 from cdi_cli.sources.commercetools.client import Ask, Client
 from cdi_cli.sources.commercetools.settings import CommercetoolsSettings
 from cdi_cli.sources.commercetools.streams import STREAMS
-
-SKEW_SECONDS_NOTED = 60.0
-SKEW_SECONDS_MAX = 300.0
 
 
 class Messages(msgspec.Struct, frozen=True, rename="camel"):
@@ -44,7 +42,7 @@ async def run_checks(client: Client, settings: CommercetoolsSettings) -> list[Ch
         *credentials,
         *await _guarded("scopes", lambda: _scopes(client, settings)),
         *await _guarded("project", lambda: _project(client, settings)),
-        _clock(client.tokens.skew_seconds),
+        clock_check(client.tokens.skew_seconds, "the server"),
     ]
 
 
@@ -166,18 +164,4 @@ def _messages(messages: Messages) -> Check:
         is_ok=True,
         detail="messages are off: the project does not tell which customers were deleted",
         hint="switch messages on and read the stream `deletions`, or run `cdi erase` for each customer who is deleted",
-    )
-
-
-def _clock(skew_seconds: float | None) -> Check:
-    if skew_seconds is None:
-        return Check("clock", is_ok=True, detail="the server does not tell its time")
-    ahead = "ahead of" if skew_seconds > 0 else "behind"
-    if abs(skew_seconds) <= SKEW_SECONDS_NOTED:
-        return Check("clock", is_ok=True, detail="this machine and the server agree on the time")
-    return Check(
-        "clock",
-        is_ok=abs(skew_seconds) <= SKEW_SECONDS_MAX,
-        detail=f"this machine is {abs(skew_seconds):.0f} s {ahead} the server",
-        hint="set this machine's clock by NTP",
     )

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 import msgspec
 
 from cdi_cli.sources._base import Departed, Nothing, Reading
-from cdi_cli.sources.commercetools.reading import attempt, unreadable
+from cdi_cli.sources._records import unreadable
+from cdi_cli.sources.commercetools.reading import attempt
 from cdi_cli.sources.commercetools.records import Record
 from cdi_cli.sources.commercetools.shop import instant
 

@@ -17,8 +17,9 @@ from typing import Any
 import msgspec
 
 from cdi_cli.sources._base import Nothing, Reading, Unreadable
+from cdi_cli.sources._records import unreadable
 from cdi_cli.sources.commercetools.products import hidden
-from cdi_cli.sources.commercetools.reading import attempt, unreadable
+from cdi_cli.sources.commercetools.reading import attempt
 from cdi_cli.sources.commercetools.records import Record
 from cdi_cli.sources.commercetools.records_products import Variant
 from cdi_cli.sources.commercetools.sku_lookups import SkuLookups

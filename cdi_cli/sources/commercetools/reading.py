@@ -15,11 +15,11 @@ import msgspec
 from cdi_cli.commerce import Consent, Entity
 from cdi_cli.sources._base import ConsentField, Reading, Unreadable
 from cdi_cli.sources._consent import ConsentReader, completed, is_open, of_customers
+from cdi_cli.sources._records import unreadable
 from cdi_cli.sources.commercetools.carts import cart_of
 from cdi_cli.sources.commercetools.customers import customer_of
 from cdi_cli.sources.commercetools.orders import order_of
 from cdi_cli.sources.commercetools.records import (
-    DENIED_FIELDS,
     Basket,
     CartRecord,
     CustomerRecord,
@@ -123,31 +123,6 @@ def attempt(decode: Callable[[bytes], Any], record: bytes) -> Any:
         except (ValueError, RecursionError):
             record_id = None
         return unreadable(error, record_id)
-
-
-def unreadable(error: Exception, record_id: str | None) -> Unreadable:
-    """Why a record cannot be read, without any value of it."""
-    if isinstance(error, UnicodeDecodeError):
-        detail = "text is not UTF-8"
-    elif isinstance(error, ValueError):
-        detail = str(error)
-    else:
-        detail = "an amount cannot be computed" if isinstance(error, ArithmeticError) else "nested too deeply"
-    return Unreadable("unreadable_record", detail, record_id)
-
-
-def scrubbed(record: bytes) -> bytes | None:
-    """The record without the denied fields, at any depth; None for what is not JSON."""
-    try:
-        return msgspec.json.encode(_without_denied(msgspec.json.decode(record)))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _without_denied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_denied(below) for name, below in value.items() if name not in DENIED_FIELDS}
-    return [_without_denied(below) for below in value] if isinstance(value, list) else value
 
 
 def _group_ids(items: Iterable[Any]) -> Iterator[str]:

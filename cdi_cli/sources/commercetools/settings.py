@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from string import Formatter
 from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator, model_validator
@@ -16,11 +15,12 @@ from pydantic import Field, field_validator, model_validator
 from cdi_cli.config.types import ConnectorSettings, SecretReference
 from cdi_cli.errors import ConfigError
 from cdi_cli.http import checked_host
+from cdi_cli.sources._addresses import page_template
 
 REGIONS = ("us-central1.gcp", "us-east-2.aws", "europe-west1.gcp", "eu-central-1.aws", "australia-southeast1.gcp")
 KEY = r"^[A-Za-z0-9_.-]+$"
 _KEY = re.compile(r"[A-Za-z0-9_.-]+")
-URL_FIELDS = frozenset({"slug", "id", "key", "sku", "locale"})
+URL_FIELDS = ("slug", "sku", "key", "id", "locale")
 LOCALE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 CURRENCY = r"^[A-Z]{3}$"
 COUNTRY = r"^[A-Z]{2}$"
@@ -129,13 +129,7 @@ class CommercetoolsSettings(ConnectorSettings):
     def _known_fields(cls, template: str | None) -> str | None:
         if template is None:
             return None
-        try:
-            fields = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
-        except ValueError:
-            raise ValueError("the braces do not match") from None
-        if not fields or not fields <= URL_FIELDS:
-            raise ValueError("use at least one of {slug}, {sku}, {key}, {id}, {locale}, and no other field")
-        return template
+        return page_template(template, URL_FIELDS)
 
     @model_validator(mode="after")
     def _one_place(self) -> CommercetoolsSettings:

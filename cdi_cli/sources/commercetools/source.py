@@ -11,6 +11,7 @@ from cdi_cli.clock import SYSTEM_CLOCK, Clock, Instant, Window
 from cdi_cli.errors import RefusedError, ScopeError, TooLargeError
 from cdi_cli.http import HttpClient, HttpLimits, RetryPolicy
 from cdi_cli.sources._base import Cursor, FindBy, Page, Reading, SourceContext
+from cdi_cli.sources._records import scrubbed
 from cdi_cli.sources.commercetools.catalogue import CatalogueReader
 from cdi_cli.sources.commercetools.check import PROJECT, Project, run_checks
 from cdi_cli.sources.commercetools.client import Ask, Client, SlowAnswerError
@@ -18,7 +19,8 @@ from cdi_cli.sources.commercetools.deletions import read_deletions
 from cdi_cli.sources.commercetools.find import condition, find_records
 from cdi_cli.sources.commercetools.paging import Envelope, PageSize, Total, Walk, cursor_of, page_params, predicate
 from cdi_cli.sources.commercetools.product_deletions import ProductDeletionReader
-from cdi_cli.sources.commercetools.reading import Reader, scrubbed
+from cdi_cli.sources.commercetools.reading import Reader
+from cdi_cli.sources.commercetools.records import DENIED_FIELDS
 from cdi_cli.sources.commercetools.references import References
 from cdi_cli.sources.commercetools.refunds import RefundReader
 from cdi_cli.sources.commercetools.settings import CommercetoolsSettings
@@ -124,7 +126,7 @@ class CommercetoolsSource:
 
     def scrub(self, stream: str, record: bytes) -> bytes | None:  # noqa: ARG002 - the contract's; all are scrubbed alike
         """The record without password hashes, payment tokens and what payment providers told."""
-        return scrubbed(record)
+        return scrubbed(record, DENIED_FIELDS)
 
     async def close(self) -> None:
         """Give back connections."""

@@ -13,6 +13,7 @@ from functools import partial
 from cdi_cli.checks import Check
 from cdi_cli.clock import Instant, Window, shift
 from cdi_cli.errors import CdiError, ScopeError
+from cdi_cli.sources._server_clock import clock_check
 from cdi_cli.sources.elasticpath.client import Ask, Client
 from cdi_cli.sources.elasticpath.envelope import Envelope
 from cdi_cli.sources.elasticpath.lookups import References
@@ -20,8 +21,6 @@ from cdi_cli.sources.elasticpath.pager import Pager
 from cdi_cli.sources.elasticpath.settings import ElasticPathSettings
 from cdi_cli.sources.elasticpath.streams import LISTINGS, STREAMS
 
-SKEW_SECONDS_NOTED = 60.0
-SKEW_SECONDS_MAX = 300.0
 _SINCE = Instant("2000-01-01T00:00:00.000Z")
 _HOW = {
     "quoted": "filters by time are exact",
@@ -52,7 +51,7 @@ async def run_checks(
     for book in settings.price_books:
         look = partial(_plain, client, f"/pcm/pricebooks/{book}/prices", f"price book `{book}`")
         checks.append(await _may_read(f"price book {book}", look, None))
-    return [*checks, _clock(client.tokens.time.skew_seconds)]
+    return [*checks, clock_check(client.tokens.time.skew_seconds, "the store")]
 
 
 async def _list(client: Client, pager: Pager, stream: str, window: Window) -> str:
@@ -101,17 +100,3 @@ async def _currencies(references: References) -> Check:
 def _failed(name: str, error: CdiError) -> Check:
     place = f" ({error.where})" if error.where else ""
     return Check(name, is_ok=False, detail=f"{error.message}{place}", hint=error.hint or "run the same check again later")
-
-
-def _clock(skew_seconds: float | None) -> Check:
-    if skew_seconds is None:
-        return Check("clock", is_ok=True, detail="the store does not tell its time")
-    ahead = "ahead of" if skew_seconds > 0 else "behind"
-    if abs(skew_seconds) <= SKEW_SECONDS_NOTED:
-        return Check("clock", is_ok=True, detail="this machine and the store agree on the time")
-    return Check(
-        "clock",
-        is_ok=abs(skew_seconds) <= SKEW_SECONDS_MAX,
-        detail=f"this machine is {abs(skew_seconds):.0f} s {ahead} the store",
-        hint="set this machine's clock by NTP",
-    )

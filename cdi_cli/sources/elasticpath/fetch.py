@@ -12,13 +12,13 @@ from dataclasses import replace
 import msgspec
 
 from cdi_cli.errors import RefusedError
+from cdi_cli.sources._together import together
 from cdi_cli.sources.elasticpath.client import Ask, Client
 from cdi_cli.sources.elasticpath.envelope import Envelope, Single
 from cdi_cli.sources.elasticpath.filters import IDS_PER_REQUEST, one_of
 from cdi_cli.sources.elasticpath.paging import OFFSET_MAX
 from cdi_cli.sources.elasticpath.records import Identified
 from cdi_cli.sources.elasticpath.settings import PAGE_SIZE_MAX
-from cdi_cli.sources.elasticpath.together import together
 
 _decode_id = msgspec.json.Decoder(Identified).decode
 
@@ -71,7 +71,7 @@ async def read_singly(client: Client, ask: Ask, ids: Sequence[str]) -> dict[str,
     """The records of a list by their ids, one by one; raises what `Client.get` raises."""
     wanted = list(dict.fromkeys(ids))
     asks = [replace(ask, path=f"{ask.path}/{identifier}") for identifier in wanted]
-    answers = await together([client.find(one, Single) for one in asks])
+    answers = await together(*(client.find(one, Single) for one in asks))
     return {identifier: bytes(one.data) for identifier, one in zip(wanted, answers, strict=True) if one is not None}
 
 

@@ -17,6 +17,7 @@ import msgspec
 
 from cdi_cli.clock import shift
 from cdi_cli.errors import RefusedError, ScopeError
+from cdi_cli.sources._together import Once, together
 from cdi_cli.sources.elasticpath.client import Ask, Client
 from cdi_cli.sources.elasticpath.fetch import read_by_ids, read_list, read_owned
 from cdi_cli.sources.elasticpath.money import Currencies
@@ -30,7 +31,6 @@ from cdi_cli.sources.elasticpath.records import (
 )
 from cdi_cli.sources.elasticpath.settings import ID, ElasticPathSettings
 from cdi_cli.sources.elasticpath.times import instant_of
-from cdi_cli.sources.elasticpath.together import Once, together
 
 T = TypeVar("T")
 
@@ -72,10 +72,10 @@ class References:
         if self._settings.lookups.transactions != "none":
             found.transactions = {order.id: [] for order in orders}
             paid = [order.id for order in of.values() if self._may_be_refunded(order)]
-            rows = await together([self._owned(one, "transactions", _TRANSACTIONS_HINT) for one in paid])
+            rows = await together(*(self._owned(one, "transactions", _TRANSACTIONS_HINT) for one in paid))
             found.transactions.update(_decoded(paid, rows, _decode_transaction, "transaction", found.failed))
         bare = [order.id for order in of.values() if lacks_items(order)]
-        rows = await together([self._owned(one, "items", "") for one in bare])
+        rows = await together(*(self._owned(one, "items", "") for one in bare))
         lines = _decoded(bare, rows, _decode_item, "line", found.failed)
         found.items.update({key: value for key, value in lines.items() if value})
         return found

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from cdi_cli.sources._base import Joined, Nothing, Reading, SourceContext, Unreadable
+from cdi_cli.sources._records import unreadable
 from cdi_cli.sources.elasticpath.client import Client
 from cdi_cli.sources.elasticpath.consents import ConsentSource
 from cdi_cli.sources.elasticpath.customers import customer_of
@@ -123,14 +124,3 @@ def _safely(read: Callable[[Any, bytes], Reading], item: Any, raw: bytes) -> Rea
         return read(item, raw)
     except (ValueError, ArithmeticError) as error:
         return unreadable(error, item.id)
-
-
-def unreadable(error: Exception, record_id: str | None) -> Unreadable:
-    """Why a record cannot be read, without any value of it."""
-    if isinstance(error, UnicodeDecodeError):
-        detail = "text is not UTF-8"
-    elif isinstance(error, ValueError):
-        detail = str(error)
-    else:
-        detail = "an amount cannot be computed" if isinstance(error, ArithmeticError) else "nested too deeply"
-    return Unreadable("unreadable_record", detail, record_id)

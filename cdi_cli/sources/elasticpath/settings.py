@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from string import Formatter
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from cdi_cli.config.types import ConnectorSettings, SecretReference
-from cdi_cli.errors import ConfigError
-from cdi_cli.http import checked_host, is_loopback
+from cdi_cli.http import is_loopback
+from cdi_cli.sources._addresses import api_address, page_template
 
 REGIONS = {"eu": "https://euwest.api.elasticpath.com", "us": "https://useast.api.elasticpath.com"}
 PAGE_SIZE_MAX = 100
@@ -25,7 +24,7 @@ PAGE_SIZE_MAX = 100
 RATE_MAX = 100.0
 """What a production store allows, requests per second (sheet section 4); a simulator on this machine has no such limit."""
 ID = r"^[A-Za-z0-9_-]{1,64}$"
-URL_FIELDS = frozenset({"slug", "id", "sku"})
+URL_FIELDS = ("slug", "sku", "id")
 
 
 class Lookups(ConnectorSettings):
@@ -100,16 +99,10 @@ class ElasticPathSettings(ConnectorSettings):
     def _safe_url(cls, url: str | None) -> str | None:
         if url is None:
             return None
-        try:
-            checked_host(url)
-        except ConfigError as error:
-            raise ValueError(f"{error.message}; {error.hint}") from None
-        parts = urlsplit(url)
-        if parts.query or parts.fragment:
-            raise ValueError("give the address alone, without `?` and `#`")
-        if parts.path.rstrip("/").endswith(("/v2", "/pcm", "/oauth")):
+        address = api_address(url)
+        if urlsplit(address).path.endswith(("/v2", "/pcm", "/oauth")):
             raise ValueError("give the address of the API itself, without `/v2` and what comes after it")
-        return url.rstrip("/")
+        return address
 
     @field_validator("price_books")
     @classmethod
@@ -130,13 +123,7 @@ class ElasticPathSettings(ConnectorSettings):
     def _known_fields(cls, template: str | None) -> str | None:
         if template is None:
             return None
-        try:
-            fields = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
-        except ValueError:
-            raise ValueError("the braces do not match") from None
-        if not fields or not fields <= URL_FIELDS:
-            raise ValueError("use at least one of {slug}, {sku}, {id}, and no other field")
-        return template
+        return page_template(template, URL_FIELDS)
 
     @model_validator(mode="after")
     def _one_place(self) -> ElasticPathSettings:

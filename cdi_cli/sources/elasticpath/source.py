@@ -9,9 +9,10 @@ from cdi_cli.checks import Check
 from cdi_cli.clock import SYSTEM_CLOCK, Clock, Instant, Window
 from cdi_cli.http import HttpClient, HttpLimits, RetryPolicy
 from cdi_cli.sources._base import ConsentField, Cursor, FindBy, Page, Reading, SourceContext
+from cdi_cli.sources._records import scrubbed
 from cdi_cli.sources.elasticpath.check import run_checks
 from cdi_cli.sources.elasticpath.client import Client
-from cdi_cli.sources.elasticpath.denied import scrubbed
+from cdi_cli.sources.elasticpath.denied import DENIED_FIELDS
 from cdi_cli.sources.elasticpath.envelope import Composer
 from cdi_cli.sources.elasticpath.find import Finder
 from cdi_cli.sources.elasticpath.lookups import References
@@ -76,7 +77,7 @@ class ElasticPathSource:
 
     def scrub(self, stream: str, record: bytes) -> bytes | None:  # noqa: ARG002 - the contract's; all are scrubbed alike
         """The record without secrets and without what points to a payment at its provider."""
-        return scrubbed(record)
+        return scrubbed(record, DENIED_FIELDS)
 
     async def close(self) -> None:
         """Give back connections."""

@@ -7,16 +7,15 @@ memory only. A token of a shopper (`implicit`) would show one shopper's orders o
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from cdi_cli.clock import Clock, Instant, instant_from_datetime
+from cdi_cli.clock import Clock, Instant
 from cdi_cli.errors import AuthError, CdiError, RefusedError
 from cdi_cli.http import HttpClient, Response
 from cdi_cli.secrets import REDACTOR, Secret
+from cdi_cli.sources._server_clock import ServerClock
 from cdi_cli.sources.elasticpath.pace import Pace
 from cdi_cli.sources.elasticpath.replies import problem_of
 from cdi_cli.sources.elasticpath.settings import ElasticPathSettings
@@ -33,32 +32,6 @@ class Token(msgspec.Struct, frozen=True):
     access_token: str
     expires_in: float = LIFE_SECONDS
     identifier: str = ""
-
-
-class ServerClock:
-    """The last `Date` of an answer plus the time since then; never ahead of the server."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._date: datetime | None = None
-        self._answered_at = 0.0
-        self.skew_seconds: float | None = None
-
-    def read(self, response: Response) -> None:
-        """Learn from an answer; one without a readable date leaves what is known."""
-        try:
-            date = parsedate_to_datetime(response.headers.get("date", ""))
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return
-        self._date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        self._answered_at = self._clock.monotonic()
-        self.skew_seconds = (self._clock.now() - self._date).total_seconds()
-
-    def now(self) -> Instant:
-        """The server's time; this machine's where no answer told it."""
-        if self._date is None:
-            return self._clock.instant()
-        return instant_from_datetime(self._date + timedelta(seconds=self._clock.monotonic() - self._answered_at))
 
 
 class TokenKeeper:

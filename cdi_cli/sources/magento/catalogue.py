@@ -15,6 +15,8 @@ from typing import Any
 import msgspec
 
 from cdi_cli.sources._base import Joined, Nothing, Reading, Unreadable
+from cdi_cli.sources._records import unreadable
+from cdi_cli.sources._together import together
 from cdi_cli.sources.magento.client import ALL_STORES, Client
 from cdi_cli.sources.magento.fetch import Fetched, fetch_by_ids
 from cdi_cli.sources.magento.known import Known, Shop
@@ -22,10 +24,9 @@ from cdi_cli.sources.magento.lookups import References
 from cdi_cli.sources.magento.parents import CONFIGURABLE, ParentReader, Parents
 from cdi_cli.sources.magento.poison import source_error
 from cdi_cli.sources.magento.products import NOT_VISIBLE, Seen, main_of, product_of
-from cdi_cli.sources.magento.reading import Reader, attempt, unreadable
+from cdi_cli.sources.magento.reading import Reader, attempt
 from cdi_cli.sources.magento.records_products import ProductRecord
 from cdi_cli.sources.magento.stores import StoreView
-from cdi_cli.sources.magento.together import together
 
 SOLD_OTHERWISE = {CONFIGURABLE: "sold_by_variant", "grouped": "sold_by_member"}
 """Types of products that are not sold themselves, and what to count them under."""

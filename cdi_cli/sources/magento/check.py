@@ -11,6 +11,7 @@ from functools import partial
 
 from cdi_cli.checks import Check
 from cdi_cli.errors import CdiError, ScopeError
+from cdi_cli.sources._server_clock import clock_check
 from cdi_cli.sources.magento.client import Ask, Client
 from cdi_cli.sources.magento.lookups import References
 from cdi_cli.sources.magento.paging import Envelope
@@ -19,9 +20,6 @@ from cdi_cli.sources.magento.search import criteria
 from cdi_cli.sources.magento.settings import MagentoSettings
 from cdi_cli.sources.magento.stores import Stores
 from cdi_cli.sources.magento.streams import LISTINGS, STREAMS, Listing
-
-SKEW_SECONDS_NOTED = 60.0
-SKEW_SECONDS_MAX = 300.0
 
 Look = Callable[[], Awaitable[object]]
 
@@ -50,7 +48,7 @@ async def run_checks(
         checks.append(await _may_read(f"look-up {setting}", look_up, needed_by))
     if with_paid_at:
         checks.append(await _may_read("look-up invoices", partial(_one, client, "invoices", LISTINGS["invoices"]), None))
-    return [*checks, _clock(client.time.skew_seconds)]
+    return [*checks, clock_check(client.time.skew_seconds, "the shop")]
 
 
 async def _one(client: Client, name: str, listing: Listing) -> None:
@@ -97,17 +95,3 @@ def _views(stores: Stores) -> Check:
 def _failed(name: str, error: CdiError) -> Check:
     place = f" ({error.where})" if error.where else ""
     return Check(name, is_ok=False, detail=f"{error.message}{place}", hint=error.hint or "look into the shop's `var/log`")
-
-
-def _clock(skew_seconds: float | None) -> Check:
-    if skew_seconds is None:
-        return Check("clock", is_ok=True, detail="the shop does not tell its time")
-    ahead = "ahead of" if skew_seconds > 0 else "behind"
-    if abs(skew_seconds) <= SKEW_SECONDS_NOTED:
-        return Check("clock", is_ok=True, detail="this machine and the shop agree on the time")
-    return Check(
-        "clock",
-        is_ok=abs(skew_seconds) <= SKEW_SECONDS_MAX,
-        detail=f"this machine is {abs(skew_seconds):.0f} s {ahead} the shop",
-        hint="set this machine's clock by NTP",
-    )

@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 from cdi_cli.clock import Clock, Instant
 from cdi_cli.errors import AuthError, CdiError, ProtocolError, ScopeError, TransientError
 from cdi_cli.http import TRANSIENT_STATUSES, AttemptFailedError, HttpClient, HttpLimits, Response, RetryPolicy
+from cdi_cli.sources._server_clock import ServerClock
 from cdi_cli.sources.magento.auth import Proof
 from cdi_cli.sources.magento.paging import Envelope, lenient_envelope
 from cdi_cli.sources.magento.refusals import SLOW, SlowAnswerError, in_maintenance, refused
 from cdi_cli.sources.magento.replies import NONCE_USED, Problem, is_html, is_maintenance, problem_of
 from cdi_cli.sources.magento.search import Params, criteria
-from cdi_cli.sources.magento.server_clock import ServerClock
 from cdi_cli.sources.magento.settings import MagentoSettings
 
 T = TypeVar("T")

@@ -6,10 +6,6 @@ whatever a payment module put there.
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
 DENIED_FIELDS = frozenset(
     {
         "password",
@@ -59,17 +55,3 @@ DENIED_FIELDS = frozenset(
     }
 )
 """Names of record fields that are never kept, whatever they are in."""
-
-
-def scrubbed(record: bytes) -> bytes | None:
-    """The record without the denied fields, at any depth; None for what is not JSON."""
-    try:
-        return msgspec.json.encode(_without_denied(msgspec.json.decode(record)))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _without_denied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_denied(below) for name, below in value.items() if name not in DENIED_FIELDS}
-    return [_without_denied(below) for below in value] if isinstance(value, list) else value

@@ -8,13 +8,13 @@ have finds nothing.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 
 from cdi_cli.errors import ProtocolError, RefusedError
+from cdi_cli.sources._together import Once
 from cdi_cli.sources.magento.client import Ask, Client
 from cdi_cli.sources.magento.fetch import VALUES_PER_REQUEST, Fetched, fetch_by_ids, read_list
 from cdi_cli.sources.magento.paging import Envelope
@@ -135,23 +135,6 @@ class References:
                 raise
             return {}  # the shop has no such attribute, or it is none of choices
         return {str(option.value): option.label for option in options if option.label and option.value}
-
-
-class Once(Generic[T]):
-    """Something that is asked for when it is first needed, by whoever needs it first."""
-
-    def __init__(self, read: Callable[[], Awaitable[T]]) -> None:
-        self._read = read
-        self._lock = asyncio.Lock()
-        self._found: list[T] = []
-
-    async def __call__(self) -> T:
-        """What was found; raises what asking raises, and asks again the next time."""
-        if not self._found:
-            async with self._lock:
-                if not self._found:
-                    self._found.append(await self._read())
-        return self._found[0]
 
 
 def category_paths(categories: Sequence[CategoryRecord]) -> dict[str, str]:

@@ -18,9 +18,10 @@ import msgspec
 
 from cdi_cli.clock import Instant, Window
 from cdi_cli.sources._base import Unreadable
+from cdi_cli.sources._together import Once, together
 from cdi_cli.sources.magento.client import ALL_STORES, Ask, Client
 from cdi_cli.sources.magento.fetch import Fetched, fetch_by_ids
-from cdi_cli.sources.magento.lookups import Once, decoded_rows
+from cdi_cli.sources.magento.lookups import decoded_rows
 from cdi_cli.sources.magento.pager import Pager
 from cdi_cli.sources.magento.paging import PageSize, Walk
 from cdi_cli.sources.magento.poison import source_error, why_unreadable
@@ -28,7 +29,6 @@ from cdi_cli.sources.magento.reading import attempt
 from cdi_cli.sources.magento.records_products import LinksRecord, ProductRecord
 from cdi_cli.sources.magento.search import Filter, Params
 from cdi_cli.sources.magento.streams import LISTINGS
-from cdi_cli.sources.magento.together import together
 
 CONFIGURABLE = "configurable"
 ALWAYS = Window(Instant("1970-01-01T00:00:00.000Z"), Instant("2100-01-01T00:00:00.000Z"))

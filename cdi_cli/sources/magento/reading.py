@@ -15,6 +15,8 @@ from cdi_cli.clock import Clock
 from cdi_cli.commerce import Consent, Entity
 from cdi_cli.sources._base import Joined, Nothing, Reading, SourceContext, Unreadable
 from cdi_cli.sources._consent import ConsentReader
+from cdi_cli.sources._records import unreadable
+from cdi_cli.sources._together import together
 from cdi_cli.sources.magento.carts import cart_of
 from cdi_cli.sources.magento.client import Client
 from cdi_cli.sources.magento.customers import customer_of
@@ -26,7 +28,6 @@ from cdi_cli.sources.magento.poison import source_error, why_unreadable
 from cdi_cli.sources.magento.records import CartRecord, CustomerRecord, Identified, OrderRecord
 from cdi_cli.sources.magento.subscriptions import SubscriptionReader, without_consent
 from cdi_cli.sources.magento.subscriptions import customer_of as customer_id_of
-from cdi_cli.sources.magento.together import together
 
 _decode_id = msgspec.json.Decoder(Identified).decode
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
@@ -117,17 +118,6 @@ def attempt(decode: Callable[[bytes], Any], record: bytes) -> Any:
         except (ValueError, RecursionError):
             record_id = None
         return unreadable(error, record_id)
-
-
-def unreadable(error: Exception, record_id: str | None) -> Unreadable:
-    """Why a record cannot be read, without any value of it."""
-    if isinstance(error, UnicodeDecodeError):
-        detail = "text is not UTF-8"
-    elif isinstance(error, ValueError):
-        detail = str(error)
-    else:
-        detail = "an amount cannot be computed" if isinstance(error, ArithmeticError) else "nested too deeply"
-    return Unreadable("unreadable_record", detail, record_id)
 
 
 def _id_of(item: Any) -> str | None:

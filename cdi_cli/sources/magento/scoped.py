@@ -12,11 +12,11 @@ from dataclasses import replace
 import msgspec
 
 from cdi_cli.sources._base import Page
+from cdi_cli.sources._together import together
 from cdi_cli.sources.magento.client import Client
 from cdi_cli.sources.magento.fetch import Fetched, fetch_by_ids
 from cdi_cli.sources.magento.poison import marker
 from cdi_cli.sources.magento.stores import Stores
-from cdi_cli.sources.magento.together import together
 
 
 class _Place(msgspec.Struct):

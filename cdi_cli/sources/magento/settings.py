@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from cdi_cli.config.types import ConnectorSettings, SecretReference
-from cdi_cli.errors import ConfigError
-from cdi_cli.http import checked_host
+from cdi_cli.sources._addresses import api_address
 
 Auth = Literal["integration", "oauth1", "admin", "ims"]
 CODE = r"^[A-Za-z][A-Za-z0-9_]*$"
@@ -132,16 +131,10 @@ class MagentoSettings(ConnectorSettings):
     def _safe_url(cls, url: str | None) -> str | None:
         if url is None:
             return None
-        try:
-            checked_host(url)
-        except ConfigError as error:
-            raise ValueError(f"{error.message}; {error.hint}") from None
-        parts = urlsplit(url)
-        if parts.query or parts.fragment:
-            raise ValueError("give the address alone, without `?` and `#`")
-        if _REST.search(parts.path.rstrip("/")):
+        address = api_address(url)
+        if _REST.search(urlsplit(address).path):
             raise ValueError("give the address of the shop itself, without `/rest` and what comes after it")
-        return url.rstrip("/")
+        return address
 
     @field_validator("store_views")
     @classmethod

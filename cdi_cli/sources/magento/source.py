@@ -10,15 +10,17 @@ from cdi_cli.clock import SYSTEM_CLOCK, Clock, Instant, Window
 from cdi_cli.errors import RefusedError
 from cdi_cli.http import HttpClient, HttpLimits, RetryPolicy
 from cdi_cli.sources._base import Cursor, FindBy, Page, Reading, SourceContext
+from cdi_cli.sources._records import scrubbed
+from cdi_cli.sources._together import Once
 from cdi_cli.sources.magento.auth import proof_of
 from cdi_cli.sources.magento.catalogue import ProductReader
 from cdi_cli.sources.magento.check import run_checks
 from cdi_cli.sources.magento.client import ALL_STORES, Ask, Client
 from cdi_cli.sources.magento.credit_memos import RefundReader
-from cdi_cli.sources.magento.denied import scrubbed
+from cdi_cli.sources.magento.denied import DENIED_FIELDS
 from cdi_cli.sources.magento.find import condition, find_records, is_wanted
 from cdi_cli.sources.magento.known import Shop
-from cdi_cli.sources.magento.lookups import Once, References
+from cdi_cli.sources.magento.lookups import References
 from cdi_cli.sources.magento.pager import Pager
 from cdi_cli.sources.magento.paging import PageSize, Total, Walk, keyset
 from cdi_cli.sources.magento.parents import ParentReader
@@ -153,7 +155,7 @@ class MagentoSource:
 
     def scrub(self, stream: str, record: bytes) -> bytes | None:  # noqa: ARG002 - the contract's; all are scrubbed alike
         """The record without password hashes, payment data, tax numbers and dates of birth."""
-        return scrubbed(record)
+        return scrubbed(record, DENIED_FIELDS)
 
     async def close(self) -> None:
         """Give back connections."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
 
-async def together(waits: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+async def together(*waits: Coroutine[Any, Any, T]) -> list[T]:
     """The results in the same order; raises the first failure, when all others have ended."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:

@@ -1,12 +1,16 @@
-"""The shop's own clock, as the `Date` header of its answers tells it."""
+"""A platform's own clock, as the `Date` header of its answers tells it, and the check of this machine's against it."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from cdi_cli.checks import Check
 from cdi_cli.clock import Clock, Instant, instant_from_datetime
 from cdi_cli.http import Response
+
+SKEW_SECONDS_NOTED = 60.0
+SKEW_SECONDS_MAX = 300.0
 
 
 class ServerClock:
@@ -35,3 +39,18 @@ class ServerClock:
         if self._date is None:
             return self._clock.instant()
         return instant_from_datetime(self._date + timedelta(seconds=self._clock.monotonic() - self._answered_at))
+
+
+def clock_check(skew_seconds: float | None, who: str) -> Check:
+    """Whether this machine's clock agrees with that of `who` ("the shop"); None: it does not tell its time."""
+    if skew_seconds is None:
+        return Check("clock", is_ok=True, detail=f"{who} does not tell its time")
+    ahead = "ahead of" if skew_seconds > 0 else "behind"
+    if abs(skew_seconds) <= SKEW_SECONDS_NOTED:
+        return Check("clock", is_ok=True, detail=f"this machine and {who} agree on the time")
+    return Check(
+        "clock",
+        is_ok=abs(skew_seconds) <= SKEW_SECONDS_MAX,
+        detail=f"this machine is {abs(skew_seconds):.0f} s {ahead} {who}",
+        hint="set this machine's clock by NTP",
+    )
