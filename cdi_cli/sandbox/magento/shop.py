@@ -6,12 +6,11 @@ which reading "up to now" loses records. A deleted record vanishes without a tra
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cdi_cli.sandbox.clock import SandboxClock
+from cdi_cli.sandbox.late_tables import LateTables
 from cdi_cli.sandbox.magento.carts import CART_COLUMNS
 from cdi_cli.sandbox.magento.criteria import Criteria
 from cdi_cli.sandbox.magento.customers import CUSTOMERS, group_documents
@@ -62,20 +61,15 @@ class FixedRow:
         return dict(self.body)
 
 
-class Shop:
+class Shop(LateTables[int, Row, Table]):
     """Direct access to what the simulator serves; every method may be called from any thread."""
 
     def __init__(self, clock: SandboxClock, world: World, *, seed: int = 0, lag_seconds: float = 0.0) -> None:
-        self.clock = clock
+        super().__init__(clock, {name: Table(kind, seed) for name, kind in KINDS.items()}, lag_seconds=lag_seconds)
         self.world = world
-        self.lag_seconds = lag_seconds
-        self.lock = threading.RLock()
         self.categories: list[Document] = []
-        self.tables = {name: Table(kind, seed) for name, kind in KINDS.items()}
         world.orders = self.tables["orders"].rows
         self._last_ids: dict[str, int] = {}
-        self._pending: list[tuple[float | None, list[Write]]] = []
-        self._before_list: list[Callable[[Shop, str], None]] = []
 
     def next_id(self, kind: str) -> int:
         """The next key of a kind."""
@@ -86,30 +80,10 @@ class Shop:
         """The present in the stored form."""
         return text_of(int(self.clock.now().timestamp()))
 
-    def seed(self, kind: str, rows: Iterable[Row]) -> None:
-        """Add rows as they are."""
-        with self.lock:
-            self.tables[kind].extend(rows)
-
     def find(self, kind: str, criteria: Criteria, *, page_size: int | None, repeats_last_page: bool = False) -> Found:
         """A page of a kind."""
         with self.lock:
-            self._commit()
-            for hook in self._before_list:
-                hook(self, kind)
-            return self.tables[kind].find(criteria, page_size=page_size, repeats_last_page=repeats_last_page)
-
-    def row(self, kind: str, key: int) -> Row:
-        """The newest state of a row, be it visible yet or not; raises KeyError if there is none."""
-        with self.lock:
-            waiting = [row for _due, writes in self._pending for name, row in writes if name == kind and row.id == key]
-            return waiting[-1] if waiting else self.tables[kind].rows[key]
-
-    def rows(self, kind: str) -> Sequence[Row]:
-        """All visible rows of a kind."""
-        with self.lock:
-            self._commit()
-            return list(self.tables[kind].rows.values())
+            return self._listed(kind).find(criteria, page_size=page_size, repeats_last_page=repeats_last_page)
 
     def documents(self, kind: str, scope: Scope | None = None) -> list[Document]:
         """All visible records of a kind as they would be served."""
@@ -120,40 +94,6 @@ class Shop:
         with self.lock:
             self._commit()
             return self.tables[kind].rows[key].document(Scope())
-
-    def count(self, kind: str) -> int:
-        """How many records of a kind are visible."""
-        with self.lock:
-            self._commit()
-            return len(self.tables[kind].rows)
-
-    def write(self, writes: Sequence[Write], *, hold: bool = False) -> None:
-        """Store new states of rows; they become visible together."""
-        with self.lock:
-            self._commit()
-            if hold or self.lag_seconds:
-                due = None if hold else self.clock.seconds() + self.lag_seconds
-                self._pending.append((due, list(writes)))
-            else:
-                self._show(writes)
-
-    def delete(self, kind: str, key: int) -> None:
-        """Delete a row; raises KeyError if there is none."""
-        with self.lock:
-            if self.tables[kind].remove(key) is None:
-                raise KeyError(key)
-
-    def release(self) -> int:
-        """Make every held or lagging write visible now; returns how many rows that were."""
-        with self.lock:
-            released, self._pending = self._pending, []
-            for _due, writes in released:
-                self._show(writes)
-        return sum(len(writes) for _due, writes in released)
-
-    def before_list(self, hook: Callable[[Shop, str], None]) -> None:
-        """Call `hook(shop, kind)` before each page is read: the way to change records in the middle of a walk."""
-        self._before_list.append(hook)
 
     def small_table(self, name: str) -> Table:
         """Coupons, cart price rules, customer groups, categories: made for each list, they are few and never change."""
@@ -171,20 +111,6 @@ class Shop:
             identifier = int(body.get(key, body.get("id", place)))
             table.put(FixedRow(identifier, body, body.get("created_at", ""), body.get("updated_at", "")))
         return table
-
-    def _commit(self) -> None:
-        """Make visible what is due."""
-        if not self._pending:
-            return
-        now = self.clock.seconds()
-        due = [entry for entry in self._pending if entry[0] is not None and entry[0] <= now]
-        self._pending = [entry for entry in self._pending if entry not in due]
-        for _due, writes in due:
-            self._show(writes)
-
-    def _show(self, writes: Sequence[Write]) -> None:
-        for kind, row in writes:
-            self.tables[kind].put(row)
 
 
 def _coupons() -> list[Document]:
